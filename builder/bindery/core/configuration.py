@@ -1,0 +1,116 @@
+"""``bindery.toml``, found upwards from the working folder."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from annotated_types import Ge, Gt
+
+from bindery.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "bindery.toml"
+_CLOSED = {"extra": "forbid"}  # pydantic's word for: a key we do not know is an error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnvironmentSettings:
+    """What ``[environments.<name>]`` says: which environments it builds on, in order."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
+    extends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotebookSettings:
+    """What ``[notebooks.<name>]`` says of one notebook; None where ``[test]`` decides."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
+    environment: str | None = None
+    timeout_s: Annotated[float, Gt(0)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestSettings:
+    """What ``[test]`` says: the cluster, and the limit for one notebook."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
+    environment: str = "pangeo"
+    workers: Annotated[int, Ge(1)] = 2
+    threads_per_worker: Annotated[int, Ge(1)] = 1
+    memory_per_worker: str = "2GiB"
+    timeout_s: Annotated[float, Gt(0)] = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Document:
+    __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
+    environments: dict[str, EnvironmentSettings] = field(default_factory=dict)
+    notebooks: dict[str, NotebookSettings] = field(default_factory=dict)
+    test: TestSettings = field(default_factory=TestSettings)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The project: its root folder, its environments, its notebooks."""
+
+    root: Path
+    environments: dict[str, EnvironmentSettings]
+    notebooks: dict[str, NotebookSettings]
+    test: TestSettings
+
+    @property
+    def environments_folder(self) -> Path:
+        """Where the environments are."""
+        return self.root / "environments"
+
+    @property
+    def notebooks_folder(self) -> Path:
+        """Where the notebooks are."""
+        return self.root / "notebooks"
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder upwards that holds ``bindery.toml``.
+
+    Raises:
+        BadInput: there is none.
+
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise BadInput(f"there is no {FILE_NAME} here or above", str(start), "go to your project's folder")
+
+
+def read_settings(start: Path) -> Settings:
+    """Return the settings of the project that ``start`` lies in.
+
+    Raises:
+        BadInput: there is no ``bindery.toml``, it is not TOML, or a key or value in it is wrong.
+
+    """
+    root = find_root(start.absolute())
+    path = root / FILE_NAME
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"is not TOML: {error}", str(path)) from error
+    document = _validate(table, path)
+    return Settings(root=root, environments=document.environments, notebooks=document.notebooks, test=document.test)
+
+
+def _validate(table: dict[str, object], path: Path) -> _Document:
+    # pydantic takes longer to import than most commands take to run, and only this function needs it.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+    try:
+        return TypeAdapter(_Document).validate_python(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = ".".join(str(key) for key in first["loc"])
+        raise BadInput(f"{keys}: {first['msg']}", str(path)) from error

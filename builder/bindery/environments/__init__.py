@@ -1,0 +1,1 @@
+"""What to install: specs, locks, channels, releases."""

@@ -1,0 +1,1 @@
+"""Binder on one machine. Nothing here yet."""

@@ -1,0 +1,1 @@
+"""Images: repo2docker's buildpack and engine, layers, registries. Nothing here yet."""

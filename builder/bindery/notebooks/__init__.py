@@ -1,0 +1,1 @@
+"""Notebooks: executed once, compared with their references, reported."""

@@ -1,0 +1,1 @@
+"""Singularity image files. Nothing here yet."""
