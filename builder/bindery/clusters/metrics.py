@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +30,7 @@ class MemorySample:
 class ClusterMetrics:
     """What one client (so one notebook) had the cluster do.
 
-    Stable from run to run: ``graphs``, ``tasks_submitted``, ``tasks_done`` and ``output_bytes``. Not stable:
+    Stable from run to run: ``graphs``, ``tasks_submitted``, ``tasks_done`` and ``output_bytes*``. Not stable:
     ``transferred_bytes``, ``peak_memory_bytes`` and every time.
     """
 
@@ -43,3 +43,4 @@ class ClusterMetrics:
     peak_memory_bytes: int
     spans: tuple[TaskSpan, ...]
     memory: tuple[MemorySample, ...]
+    output_bytes_by_prefix: dict[str, int] = field(default_factory=dict)  # adds up to output_bytes
