@@ -1,0 +1,134 @@
+"""What all tests share: nothing is skipped in CI, and what is dear to make is made once on a machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from bindery.core import Store, digest_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parent.parent
+ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
+
+
+def parse_allowed_skips(text: str) -> tuple[str, ...]:
+    """Return the patterns of node ids that the list allows.
+
+    Raises:
+        ValueError: a pattern has no reason beside it.
+
+    """
+    patterns = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split("#")[0].split(maxsplit=1)
+        if not words:
+            continue
+        if len(words) == 1:
+            raise ValueError(f"line {number}: a skip needs a reason")
+        patterns.append(words[0])
+    return tuple(patterns)
+
+
+class NoSkips:
+    """Fails a run in which a test was skipped, or was expected to fail, that the list does not name."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        self._patterns = patterns
+        self._skipped: list[tuple[str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a test that did not run to its end."""
+        self._remember(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember a module that skipped itself."""
+        self._remember(report)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Make a run that would have passed fail."""
+        if self._skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which tests failed the run."""
+        for name, why in self._skipped:
+            terminalreporter.write_line(f"skipped in CI, and not in tests/allowed-skips.txt: {name}: {why}")
+
+    def _remember(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if report.skipped and not any(fnmatchcase(report.nodeid, pattern) for pattern in self._patterns):
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+            self._skipped.append((report.nodeid, str(why)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the rule in CI, where nothing is left out."""
+    if os.environ.get("CI"):
+        config.pluginmanager.register(NoSkips(parse_allowed_skips(ALLOWED_SKIPS.read_text(encoding="utf-8"))))
+
+
+def user_cache(environ: Mapping[str, str]) -> Path:
+    """Return the folder of caches of the user."""
+    chosen = environ.get("XDG_CACHE_HOME")
+    return Path(chosen).absolute() if chosen else Path.home() / ".cache"
+
+
+@pytest.fixture(scope="session")
+def test_store() -> Store:
+    """Return the store that all tests of all runs share."""
+    chosen = os.environ.get("BINDERY_TEST_STORE")
+    return Store(Path(chosen).absolute() if chosen else user_cache(os.environ) / "bindery-tests")
+
+
+class StackPython(Protocol):
+    """Called with a version of Python such as ``3.12``; returns that Python, with the whole stack."""
+
+    def __call__(self, minor: str) -> Path:
+        """Return the interpreter's path."""
+
+
+def find_python(minor: str) -> Path:
+    """Return an interpreter of that version from this machine, whichever way it came there."""
+    version = tuple(int(part) for part in minor.split("."))
+    if sys.version_info[:2] == version:
+        return Path(sys.executable)
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [shutil.which(f"python{minor}") or "", *sorted(map(str, pyenv.glob(f"{minor}.*/bin/python3")))]
+    check = f"import sys; sys.exit(sys.version_info[:2] != {version})"
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "-c", check], capture_output=True, check=False).returncode == 0:
+            return Path(candidate)
+    raise LookupError(f"there is no Python {minor} on this machine; it has to be put on PATH")
+
+
+@pytest.fixture(scope="session")
+def stack_python(test_store: Store) -> StackPython:
+    """Return a function that gives an interpreter with everything that ``environments/pangeo`` pins.
+
+    The packages are plain installed wheels, not a prefix of Bindery's: for tests of what runs in an environment, not
+    of how one is made.
+    """
+
+    def ensure(minor: str) -> Path:
+        pins = ROOT / "environments" / "pangeo" / f"wheels-{minor}.txt"
+        interpreter = find_python(minor)
+        key = f"{minor}-{digest_bytes(pins.read_bytes() + str(interpreter).encode()).hex[:16]}"
+
+        def build(work: Path) -> None:
+            uv = [sys.executable, "-m", "uv", "--quiet"]
+            subprocess.run([*uv, "venv", "--relocatable", "--python", interpreter, work], check=True)
+            install = [*uv, "pip", "install", "--compile-bytecode", "--require-hashes", "--requirements", pins]
+            subprocess.run([*install, "--python", work / "bin" / "python"], check=True)
+
+        return test_store.ensure("stack", key, build) / "bin" / "python"
+
+    return ensure

@@ -1,0 +1,86 @@
+"""The installer of the testbed, with programs on PATH that stand for dpkg and apt."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SPEC = importlib.util.spec_from_file_location("testbed_install", HERE / "install.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+install = importlib.util.module_from_spec(SPEC)
+sys.modules[SPEC.name] = install
+SPEC.loader.exec_module(install)
+
+
+def make_program(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+def run_install(folder: Path, *, euid: int) -> subprocess.CompletedProcess[str]:
+    """Run the installer as if it were run by that user, with only our programs on PATH."""
+    script = str(HERE / "install.py")
+    code = f"import os, runpy; os.geteuid = lambda: {euid}; runpy.run_path({script!r}, run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", code], env={"PATH": str(folder)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_list_gives_a_suite_and_a_reason_for_every_package() -> None:
+    packages = install.parse_packages((HERE / "packages.txt").read_text(encoding="utf-8"))
+    assert packages
+    assert len({one.name for one in packages}) == len(packages)
+
+
+def test_a_line_without_a_reason_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^line 2: a package needs a suite and a reason$"):
+        install.parse_packages("# head\nchromium any\n")
+
+
+def test_an_ordinary_user_is_shown_the_one_line_and_exit_4(tmp_path: Path) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "exit 1")
+    done = run_install(tmp_path / "bin", euid=1000)
+    names = [one.name for one in install.parse_packages((HERE / "packages.txt").read_text(encoding="utf-8"))]
+    command = f"apt-get install --yes --no-install-recommends {' '.join(names)}"
+    assert done.stderr == f"  sudo sh -c 'apt-get update && {command}'\n"
+    assert done.returncode == 4
+
+
+def test_root_installs_only_what_is_missing(tmp_path: Path) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "exit 1")
+    make_program(tmp_path / "bin", "apt-get", f'echo "$DEBIAN_FRONTEND $*" >> {tmp_path / "log"}')
+    assert run_install(tmp_path / "bin", euid=0).returncode == 0
+    first, second = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert first == "noninteractive update"
+    assert second.startswith("noninteractive install --yes --no-install-recommends chromium")
+
+
+@pytest.mark.parametrize("euid", [0, 1000])
+def test_nothing_is_called_when_everything_is_there(tmp_path: Path, euid: int) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "printf installed")
+    done = run_install(tmp_path / "bin", euid=euid)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_failure_of_apt_shows_what_it_said(tmp_path: Path) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "exit 1")
+    make_program(tmp_path / "bin", "apt-get", "echo no network; exit 100")
+    done = run_install(tmp_path / "bin", euid=0)
+    assert done.returncode == 4
+    assert done.stderr == "no network\n\nerror: apt-get update ended with status 100\n"
+
+
+def test_a_machine_without_dpkg_is_told_what_is_needed(tmp_path: Path) -> None:
+    done = run_install(tmp_path, euid=0)
+    assert done.returncode == 4
+    assert (
+        "these packages come from Debian or Ubuntu, and there is no dpkg here:\n  chromium: the report" in done.stderr
+    )
