@@ -1,0 +1,123 @@
+"""Environments: the folders that say what to install."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bindery.core import Settings
+
+SPEC_NAME = "environment.yml"
+LOCK_NAME = "conda-lock.yml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """A folder ``environments/<name>/``, and the environments that it builds on, in order.
+
+    It has an ``environment.yml``, a ``conda-lock.yml``, pins of wheels (``wheels-3.12.txt``), or several of these.
+    """
+
+    name: str
+    folder: Path
+    extends: tuple[Environment, ...] = ()
+
+    @property
+    def spec_path(self) -> Path:
+        """Where the spec is, or would be."""
+        return self.folder / SPEC_NAME
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock is, or would be."""
+        return self.folder / LOCK_NAME
+
+    @property
+    def releases_folder(self) -> Path:
+        """Where the releases are, or would be."""
+        return self.folder / "releases"
+
+    @property
+    def layers(self) -> tuple[Environment, ...]:
+        """The environments that this one builds on, each once, the lowest first, and itself last."""
+        found: dict[str, Environment] = {}
+        for lower in self.extends:
+            found |= {layer.name: layer for layer in lower.layers}
+        return (*found.values(), self)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The spec files in conda-lock's order: where two name a package, the later one is right."""
+        return tuple(layer.spec_path for layer in self.layers if layer.spec_path.is_file())
+
+    @property
+    def wheels_paths(self) -> tuple[Path, ...]:
+        """The files of pins for wheel channels, ``wheels-<Python's minor version>.txt``, sorted by name."""
+        return tuple(sorted(self.folder.glob("wheels-*.txt")))
+
+    @property
+    def fix(self) -> str:
+        """The command that makes the lock anew."""
+        return f"bindery lock {self.name}"
+
+
+def find_environment(settings: Settings, name: str) -> Environment:
+    """Return the project's environment of this name, with all that it builds on.
+
+    Raises:
+        BadInput: there is none, or it builds on one that is not there, or on itself.
+
+    """
+    return _find(settings, name, above=())
+
+
+def list_environments(settings: Settings) -> tuple[Environment, ...]:
+    """Return every environment of the project, sorted by name.
+
+    Raises:
+        BadInput: one builds on an environment that is not there, or on itself.
+
+    """
+    return tuple(find_environment(settings, name) for name in _names(settings))
+
+
+def _find(settings: Settings, name: str, above: tuple[str, ...]) -> Environment:
+    configured = str(settings.root / "bindery.toml")
+    if name in above:
+        chain = " -> ".join((*above[above.index(name) :], name))
+        raise BadInput(f"environments.{name}: extends itself: {chain}", configured)
+    names = _names(settings)
+    if name not in names:
+        if above:
+            raise BadInput(f"environments.{above[-1]}.extends: there is no environment {name}", configured)
+        raise BadInput(f"there is no environment {name}", str(settings.environments_folder), _near_miss(name, names))
+    chosen = settings.environments.get(name)
+    lower = chosen.extends if chosen else ()
+    return Environment(
+        name=name,
+        folder=settings.environments_folder / name,
+        extends=tuple(_find(settings, other, (*above, name)) for other in lower),
+    )
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    folder = settings.environments_folder
+    folders = sorted(folder.iterdir()) if folder.is_dir() else []
+    return tuple(path.name for path in folders if path.is_dir() and _is_environment(path))
+
+
+def _is_environment(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (SPEC_NAME, LOCK_NAME)) or any(folder.glob("wheels-*.txt"))
+
+
+def _near_miss(name: str, names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"use one of {', '.join(names)}" if names else "make environments/<name>/environment.yml"

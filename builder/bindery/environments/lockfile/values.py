@@ -1,0 +1,147 @@
+"""What a lock says.
+
+Source: conda-lock's lock file, version 1 (https://schemas.conda.org/conda-lock-v1.schema.json).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bindery.core import NOARCH, BadInput, Digest, digest_bytes, encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Manager = Literal["conda", "pip"]
+Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
+"""A mapping of text to text, in the order of the file."""
+
+MAIN = "main"
+_EXTENSIONS = (".conda", ".tar.bz2")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedPackage:
+    """One package on one platform, as it will be installed.
+
+    ``dependencies`` are pairs of a name and a version range, which is empty where any version does.
+    ``md5`` is there for every conda package, since conda's own installers ask for it.
+    """
+
+    name: str
+    version: str
+    manager: Manager
+    platform: str
+    dependencies: Pairs = ()
+    url: str
+    md5: Digest | None = None
+    sha256: Digest
+    source_url: str | None = None
+    recorded_build: str | None = None
+    category: str = MAIN
+    optional: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The archive's name: the last part of the URL."""
+        return self.url.partition("#")[0].partition("?")[0].rpartition("/")[2]
+
+    @property
+    def subdir(self) -> str:
+        """The channel's folder that holds the archive: the platform, or ``noarch``; empty for a pip package."""
+        return "" if self.manager == "pip" else self.url.split("/")[-2]
+
+    @property
+    def channel_url(self) -> str:
+        """The channel, without a slash at its end; empty for a pip package."""
+        return "" if self.manager == "pip" else self.url.rsplit("/", 2)[0]
+
+    @property
+    def build(self) -> str:
+        """The build string; empty for a pip package."""
+        if self.manager == "pip" or self.recorded_build is not None:
+            return self.recorded_build or ""
+        stem = self.file_name
+        for extension in _EXTENSIONS:
+            stem = stem.removesuffix(extension)
+        return stem.rpartition("-")[2]
+
+    @property
+    def has_sound_url(self) -> bool:
+        """Whether the URL can be what it must be: for conda, an archive in the platform's folder or in ``noarch``."""
+        if self.manager == "pip":
+            return "://" in self.url
+        scheme, separator, rest = self.url.partition("://")
+        folders = rest.split("/")
+        return (
+            bool(scheme and separator)
+            and len(folders) > 2
+            and folders[-2] in {self.platform, NOARCH}
+            and folders[-1].endswith(_EXTENSIONS)
+        )
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What there is only one of in a lock (per category): manager, name, platform."""
+        return (self.manager, self.name, self.platform)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedChannel:
+    """A channel that was solved from; ``used_env_vars`` are the names of secrets left out of its URL."""
+
+    url: str
+    used_env_vars: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """A ``conda-lock.yml``: for every platform, every package, in the order of the file."""
+
+    packages: tuple[LockedPackage, ...]
+    content_hash: Pairs
+    channels: tuple[LockedChannel, ...]
+    platforms: tuple[str, ...]
+    sources: tuple[str, ...]
+    time_metadata: Pairs = ()
+    git_metadata: Pairs = ()
+    inputs_metadata: tuple[tuple[str, Pairs], ...] = ()
+    custom_metadata: Pairs = ()
+
+    def packages_for(self, platform: str, categories: Collection[str] = (MAIN,)) -> tuple[LockedPackage, ...]:
+        """Return what is installed on the platform, sorted by manager and name, each package once.
+
+        Raises:
+            BadInput: the lock is not for this platform.
+
+        """
+        if platform not in self.platforms:
+            raise BadInput(f"is not locked for {platform}, only for {', '.join(self.platforms)}", "conda-lock.yml")
+        found = {
+            package.key: package
+            for package in self.packages
+            if package.platform == platform and package.category in categories
+        }
+        return tuple(found[key] for key in sorted(found))
+
+    def digest(self, platform: str, categories: Collection[str] = (MAIN,)) -> Digest:
+        """Return what identifies the platform's package set: the same names, URLs and hashes give the same digest.
+
+        Raises:
+            BadInput: the lock is not for this platform.
+
+        """
+        packages = self.packages_for(platform, categories)
+        return digest_bytes(
+            encode_json([[package.manager, package.name, package.url, str(package.sha256)] for package in packages])
+        )
+
+    def restricted_to(self, platforms: Collection[str]) -> Lock:
+        """Return the lock of these platforms only."""
+        return replace(
+            self,
+            packages=tuple(package for package in self.packages if package.platform in platforms),
+            content_hash=tuple(pair for pair in self.content_hash if pair[0] in platforms),
+            platforms=tuple(platform for platform in self.platforms if platform in platforms),
+        )
