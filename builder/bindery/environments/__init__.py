@@ -10,12 +10,16 @@ from bindery.environments.lockfile import (
     read_lock,
     write_lock,
 )
+from bindery.environments.realised import PackagesChoice, PackagesSource, Realised
 
 __all__ = [
     "Environment",
     "Lock",
     "LockedChannel",
     "LockedPackage",
+    "PackagesChoice",
+    "PackagesSource",
+    "Realised",
     "encode_lock",
     "find_environment",
     "list_environments",
