@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
-import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-import rich_click as click
+import click
 
 from bindery import __version__
+from bindery.cli.help import HelpContext
 from bindery.core import BinderyError, ToolFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-GROUPS = {
+GROUPS: Mapping[str, Sequence[str]] = {
     "Environments": ("lock", "check", "diff"),
     "Prefixes": ("install", "shell", "verify"),
     "Wheel channels": ("channel",),
@@ -24,62 +25,81 @@ GROUPS = {
 }
 OUR_BUG = 70
 INTERRUPTED = 130
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 
 
-class LazyGroup(click.RichGroup):
+class LazyGroup(click.Group):
     """Commands whose modules, ``bindery.cli.<name>``, are imported when they are needed."""
+
+    context_class = HelpContext
+    groups: ClassVar[Mapping[str, Sequence[str]]] = GROUPS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
         del ctx
-        return [name for names in GROUPS.values() for name in names]
+        return [name for names in self.groups.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command, imported now."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"bindery.cli.{cmd_name}").command
-        return command if isinstance(command, click.Command) else None
+        command: object = importlib.import_module(f"bindery.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"bindery.cli.{cmd_name}.command is not a command")
+        if command.context_class is click.Context:
+            command.context_class = HelpContext
+        return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bindery")
-@click.rich_config(
-    help_config=click.RichHelpConfiguration(
-        command_groups={"bindery": [{"name": name, "commands": list(commands)} for name, commands in GROUPS.items()]},
-        max_width=100,
-    )
-)
 def bindery() -> None:
     """Bind notebooks to the environment they were written for, and prove that they still give the same answer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; see ``bindery.core.errors`` for what the statuses mean."""
-    sys.exit(_status(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _status(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its status; every error was shown."""
     try:
         result: object = bindery.main(args=list(arguments), prog_name="bindery", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last one to catch it
+        return _show(error)
+    return result if isinstance(result, int) else 0
+
+
+def _show(error: BaseException) -> int:
+    match error:
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        case BinderyError() if error.exit_code != OUR_BUG:
+            click.echo(f"error: {error}", err=True)
+            return error.exit_code
+        case OSError():
+            _show_os_error(error)
+            return ToolFailed.exit_code
+        case _:
+            import traceback  # noqa: PLC0415 - seldom needed
+
+            traceback.print_exception(error)
+            click.echo("error: this is a bug in bindery; please report it with the lines above", err=True)
+            return OUR_BUG
+
+
+def _show_os_error(error: OSError) -> None:
+    if isinstance(error, BrokenPipeError):
         # Whoever reads our stdout has read enough; keep Python from complaining about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ToolFailed.exit_code
-    except BinderyError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except OSError as error:
-        click.echo(f"error: {error.filename or 'input/output'}: {error.strerror or error}", err=True)
-        return ToolFailed.exit_code
-    except Exception:  # noqa: BLE001 - the last one to catch it: shown whole, as the bug that it is
-        traceback.print_exc()
-        click.echo("error: this is a bug in bindery; please report it with the lines above", err=True)
-        return OUR_BUG
-    return result if isinstance(result, int) else 0
+        return
+    what = _FULL.get(error.errno or 0, error.strerror or str(error))
+    where = error.filename or ("stdout" if error.errno in _FULL else "input/output")
+    fix = "free some space, or set BINDERY_STORE" if error.errno in _FULL else ""
+    click.echo(f"error: {ToolFailed(what, str(where), fix)}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import rich_click as click
+import click
 
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no messages; errors stay.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")

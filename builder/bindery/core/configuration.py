@@ -6,15 +6,37 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from annotated_types import Ge, Gt
-
 from bindery.core.errors import BadInput
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
 FILE_NAME = "bindery.toml"
 _CLOSED = {"extra": "forbid"}  # pydantic's word for: a key we do not know is an error
+
+
+# pydantic's own marks for bounds (annotated_types) take longer to import than reading most files takes.
+class _FromOne:
+    def __get_pydantic_core_schema__(self, source: type[int], handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core.core_schema import int_schema  # noqa: PLC0415 - like pydantic itself, see _validate
+
+        del source, handler
+        return int_schema(ge=1)
+
+
+class _AboveZero:
+    def __get_pydantic_core_schema__(self, source: type[float], handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core.core_schema import float_schema  # noqa: PLC0415 - the same
+
+        del source, handler
+        return float_schema(gt=0, allow_inf_nan=False)
+
+
+_AtLeastOne = Annotated[int, _FromOne()]
+_Positive = Annotated[float, _AboveZero()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +53,7 @@ class NotebookSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
     environment: str | None = None
-    timeout_s: Annotated[float, Gt(0)] | None = None
+    timeout_s: _Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +62,10 @@ class TestSettings:
 
     __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
     environment: str = "pangeo"
-    workers: Annotated[int, Ge(1)] = 2
-    threads_per_worker: Annotated[int, Ge(1)] = 1
+    workers: _AtLeastOne = 2
+    threads_per_worker: _AtLeastOne = 1
     memory_per_worker: str = "2GiB"
-    timeout_s: Annotated[float, Gt(0)] = 600.0
+    timeout_s: _Positive = 600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
