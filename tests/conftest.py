@@ -125,9 +125,9 @@ def stack_python(test_store: Store) -> StackPython:
 
         def build(work: Path) -> None:
             uv = [sys.executable, "-m", "uv", "--quiet"]
-            subprocess.run([*uv, "venv", "--relocatable", "--python", interpreter, work], check=True)
-            install = [*uv, "pip", "install", "--compile-bytecode", "--require-hashes", "--requirements", pins]
-            subprocess.run([*install, "--python", work / "bin" / "python"], check=True)
+            subprocess.run([*uv, "venv", "--relocatable", "--python", str(interpreter), str(work)], check=True)
+            install = [*uv, "pip", "install", "--compile-bytecode", "--require-hashes", "--requirements", str(pins)]
+            subprocess.run([*install, "--python", str(work / "bin" / "python")], check=True)
 
         return test_store.ensure("stack", key, build) / "bin" / "python"
 

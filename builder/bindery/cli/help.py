@@ -43,10 +43,12 @@ def _draw(context: click.Context) -> str:
         command,
         info_name=context.info_name,
         parent=context.parent,
+        help_option_names=context.help_option_names,
         rich_help_config=rich_click.RichHelpConfiguration(
             command_groups={
                 context.command_path: [{"name": name, "commands": list(names)} for name, names in groups.items()]
             },
+            style_commands_table_column_width_ratio=(1, 6),
             max_width=WIDTH,
         ),
     )
