@@ -1,4 +1,4 @@
-"""The report of a run: one page for people, JUnit XML for continuous integration, JSON for programs, a line for logs."""
+"""The report of a run: a page for people, JUnit XML for continuous integration, JSON for programs, a line for logs."""
 
 from bindery.notebooks.report.junit import encode_junit
 from bindery.notebooks.report.results_file import encode_results, parse_results
