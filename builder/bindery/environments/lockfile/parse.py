@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bindery.core import BadInput
-from bindery.environments.lockfile.fields import Fields
+from bindery.environments.fields import Fields
 from bindery.environments.lockfile.scan import scan_packages
 from bindery.environments.lockfile.values import Lock, LockedChannel, LockedPackage
 

@@ -1,0 +1,61 @@
+"""conda-lock's content hash: what a lock was solved for.
+
+Source: conda-lock 4, content_hash.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from bindery.environments.virtual_packages import hashed_records
+
+if TYPE_CHECKING:
+    from bindery.core import Json
+    from bindery.environments.spec import Requirement, Spec
+
+
+def content_hashes(spec: Spec) -> dict[str, str]:
+    """Return the spec's hash for each of its platforms: 64 hexadecimal digits, equal to conda-lock's."""
+    return {platform: _content_hash(spec, platform) for platform in spec.platforms}
+
+
+def _content_hash(spec: Spec, platform: str) -> str:
+    requirements = sorted(spec.requirements_for(platform), key=lambda asked: (asked.manager, asked.name))
+    content: dict[str, Json] = {
+        "channels": [
+            _compact({"url": channel.url, "used_env_vars": list(channel.used_env_vars)}) for channel in spec.channels
+        ],
+        "specs": [_serialised(asked) for asked in requirements],
+        "virtual_package_hash": {
+            "noarch": {"info": {"subdir": "noarch"}, "packages": {}},
+            platform: {"info": {"subdir": platform}, "packages": hashed_records(platform)},
+        },
+    }
+    if spec.pip_repositories:
+        content["pip_repositories"] = [_compact({"url": url}) for url in spec.pip_repositories]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _serialised(asked: Requirement) -> dict[str, Json]:
+    fields: dict[str, Json] = {
+        "name": asked.name,
+        "manager": asked.manager,
+        "category": asked.category,
+        "extras": list(asked.extras),
+    }
+    if asked.markers is not None:  # left out where empty, so that hashes made before there were markers still hold
+        fields["markers"] = asked.markers
+    if asked.url is not None:
+        return fields | {"url": asked.url, "hashes": list(asked.hashes)}
+    return fields | {
+        "version": asked.version,
+        "build": asked.build,
+        "conda_channel": asked.channel,
+        "hash": asked.hash,
+    }
