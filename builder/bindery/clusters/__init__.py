@@ -1,5 +1,18 @@
 """Dask clusters made of the environment's own processes."""
 
+from bindery.clusters.address import AddressCluster, connect_cluster
+from bindery.clusters.cluster import Cluster
+from bindery.clusters.local import ClusterSize, LocalCluster, start_cluster
 from bindery.clusters.metrics import ClusterMetrics, MemorySample, TaskSpan
 
-__all__ = ["ClusterMetrics", "MemorySample", "TaskSpan"]
+__all__ = [
+    "AddressCluster",
+    "Cluster",
+    "ClusterMetrics",
+    "ClusterSize",
+    "LocalCluster",
+    "MemorySample",
+    "TaskSpan",
+    "connect_cluster",
+    "start_cluster",
+]

@@ -1,0 +1,174 @@
+"""A cluster of processes on this machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from bindery.clusters.certificates import make_certificates
+from bindery.clusters.conversation import Conversation
+from bindery.clusters.metrics import ClusterMetrics, MemorySample, TaskSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from bindery.core import Json
+
+START_LIMIT_S = 120.0
+ANSWER_LIMIT_S = 60.0
+
+
+class _Started(TypedDict):
+    address: str
+    dashboard: str | None
+    workers: int
+
+
+class _Counts(TypedDict):
+    graphs: int
+    tasks_submitted: int
+    tasks_done: dict[str, int]
+    tasks_failed: int
+    output_bytes: int
+    transferred_bytes: int
+    peak_memory_bytes: int
+    spans: list[tuple[str, int, str, str, float, float]]
+    memory: list[tuple[float, int, int]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterSize:
+    """How many workers, and how large; memory in Dask's words: ``2GiB``."""
+
+    workers: int = 2
+    threads_per_worker: int = 1
+    memory_per_worker: str = "2GiB"
+
+    def __str__(self) -> str:
+        """Return the size in words."""
+        workers, threads = self.workers, self.threads_per_worker
+        return (
+            f"{workers} worker{'s' if workers != 1 else ''}, "
+            f"{threads} thread{'s' if threads != 1 else ''} each, {self.memory_per_worker} each"
+        )
+
+
+class LocalCluster:
+    """A scheduler and workers that are processes of the environment under test; see ``Cluster`` for the verbs."""
+
+    def __init__(
+        self, conversation: Conversation, started: _Started, size: ClusterSize, tls: Mapping[str, str]
+    ) -> None:
+        self._conversation = conversation
+        self._size = size
+        self.address = started["address"]
+        self.dashboard = started["dashboard"]
+        self.environ: Mapping[str, str] = {"DASK_SCHEDULER_ADDRESS": self.address, **tls}
+
+    @property
+    def description(self) -> str:
+        """The cluster in words."""
+        return f"{self._size}, on this machine"
+
+    @property
+    def pid(self) -> int:
+        """The scheduler's process, which leads the group of all the cluster's processes."""
+        return self._conversation.pid
+
+    def scale(self, workers: int) -> None:
+        """Have it grow or shrink to this many workers; they come and go in the background."""
+        self._ask({"do": "scale", "workers": workers})
+
+    def adapt(self, minimum: int, maximum: int) -> None:
+        """Have it choose the number of workers between the two by its load."""
+        self._ask({"do": "adapt", "minimum": minimum, "maximum": maximum})
+
+    def metrics(self, client_name: str) -> ClusterMetrics:
+        """Return what the clients with this ``DASK_CLIENT_NAME`` had it do; zeros if there were none."""
+        counts = cast("_Counts", self._ask({"do": "metrics", "client": client_name}))
+        return ClusterMetrics(
+            graphs=counts["graphs"],
+            tasks_submitted=counts["tasks_submitted"],
+            tasks_done=counts["tasks_done"],
+            tasks_failed=counts["tasks_failed"],
+            output_bytes=counts["output_bytes"],
+            transferred_bytes=counts["transferred_bytes"],
+            peak_memory_bytes=counts["peak_memory_bytes"],
+            spans=tuple(
+                TaskSpan(worker=worker, thread=thread, prefix=prefix, action=action, start_s=start, stop_s=stop)
+                for worker, thread, prefix, action, start, stop in counts["spans"]
+            ),
+            memory=tuple(
+                MemorySample(time_s=time_s, used_bytes=used, spilled_bytes=spilled)
+                for time_s, used, spilled in counts["memory"]
+            ),
+        )
+
+    def evict(self, client_name: str) -> None:
+        """Forget the clients of this name; workers still busy for them are restarted."""
+        self._ask({"do": "evict", "client": client_name})
+
+    def stop(self) -> None:
+        """End the scheduler and all workers. May be called again."""
+        self._conversation.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _ask(self, request: dict[str, Json]) -> Json:
+        return self._conversation.ask(request, ANSWER_LIMIT_S)
+
+
+def start_cluster(  # noqa: PLR0913 - each is a property of the processes, and none has a default that is safe to forget
+    python: Path,
+    environ: Mapping[str, str],
+    *,
+    size: ClusterSize,
+    folder: Path,
+    python_path: tuple[Path, ...] = (),
+    limit_s: float = START_LIMIT_S,
+) -> LocalCluster:
+    """Return a running cluster whose workers have all come up.
+
+    ``python`` is the environment's, ``environ`` what its processes see. ``folder`` is made (0700) and holds the
+    certificates and what workers spill. ``python_path`` is put before the workers' own: modules that notebooks
+    import from their own folder, and so send to workers by name only.
+
+    Raises:
+        ToolFailed: a worker did not come up in time, or the process ended; with the last lines of its stderr.
+
+    """
+    folder.mkdir(mode=0o700, parents=True)
+    spill = folder / "workers"
+    spill.mkdir()
+    certificates = make_certificates(folder / "certificates", dt.datetime.now(dt.UTC))
+    tls = {
+        **certificates.environ("SCHEDULER", "WORKER", "CLIENT"),
+        "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
+    }
+    conversation = Conversation(python, {**environ, **tls}, folder)
+    request: dict[str, Json] = {
+        "do": "start",
+        "workers": size.workers,
+        "threads": size.threads_per_worker,
+        "memory": size.memory_per_worker,
+        "folder": str(spill),
+        "python_path": [str(path) for path in python_path],
+    }
+    try:
+        started = cast("_Started", conversation.ask(request, limit_s))
+    except BaseException:
+        conversation.close()
+        raise
+    return LocalCluster(conversation, started, size, certificates.environ("CLIENT"))
