@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from bindery.core.errors import BadInput
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FILE_NAME = "bindery.toml"
+_MUST_BE = {  # pydantic's types of errors, in the words of people who write TOML
+    "dataclass_type": "must be a table",
+    "dict_type": "must be a table",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "greater_than": "must be more than 0",
+    "greater_than_equal": "must be 1 or more",
+    "int_type": "must be a whole number",
+    "string_type": "must be text in quotes",
+    "tuple_type": "must be an array",
+}
 _CLOSED = {"extra": "forbid"}  # pydantic's word for: a key we do not know is an error
 
 
@@ -24,7 +35,7 @@ class _FromOne:
         from pydantic_core.core_schema import int_schema  # noqa: PLC0415 - like pydantic itself, see _validate
 
         del source, handler
-        return int_schema(ge=1)
+        return int_schema(ge=1, strict=True)
 
 
 class _AboveZero:
@@ -32,7 +43,7 @@ class _AboveZero:
         from pydantic_core.core_schema import float_schema  # noqa: PLC0415 - the same
 
         del source, handler
-        return float_schema(gt=0, allow_inf_nan=False)
+        return float_schema(gt=0, allow_inf_nan=False, strict=True)
 
 
 _AtLeastOne = Annotated[int, _FromOne()]
@@ -60,6 +71,7 @@ class NotebookSettings:
 class TestSettings:
     """What ``[test]`` says: the cluster, and the limit for one notebook."""
 
+    __test__ = False  # pytest would collect it
     __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
     environment: str = "pangeo"
     workers: _AtLeastOne = 2
@@ -134,5 +146,20 @@ def _validate(table: dict[str, object], path: Path) -> _Document:
         return TypeAdapter(_Document).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
-        keys = ".".join(str(key) for key in first["loc"])
-        raise BadInput(f"{keys}: {first['msg']}", str(path)) from error
+        keys = tuple(str(key) for key in first["loc"])
+        if first["type"] == "unexpected_keyword_argument":
+            known = ", ".join(one.name for one in fields(_owner(keys)))
+            raise BadInput(f"there is no key {'.'.join(keys)}", str(path), f"use one of {known}") from error
+        raise BadInput(f"{'.'.join(keys)} {_MUST_BE.get(first['type'], first['msg'])}", str(path)) from error
+
+
+def _owner(keys: tuple[str, ...]) -> type[_Document | EnvironmentSettings | NotebookSettings | TestSettings]:
+    match keys:
+        case ("environments", _, _):
+            return EnvironmentSettings
+        case ("notebooks", _, _):
+            return NotebookSettings
+        case ("test", _):
+            return TestSettings
+        case _:
+            return _Document

@@ -50,9 +50,9 @@ def parse_digest(text: str) -> Digest:
         BadInput: the text is not of that form.
 
     """
-    algorithm, _, digits = text.partition(":")
+    algorithm, colon, digits = text.partition(":")
     match algorithm:
-        case "sha256" | "md5":
+        case "sha256" | "md5" if colon:
             return Digest(algorithm, digits)
         case _:
             raise BadInput(f"{text} is not a digest")

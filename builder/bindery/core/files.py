@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+_CLOSED = {errno.EROFS: "the file system is read-only", errno.EACCES: "permission denied"}
 
 
 @contextmanager
 def disk_errors(where: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error that says so.
+    """Turn a full or closed disk into an error that says so.
 
     Raises:
-        ToolFailed: the disk is full, over quota, or cannot be written.
+        ToolFailed: the disk is full, over quota or read-only, or a file on it belongs to somebody else.
 
     """
     try:
@@ -32,8 +33,9 @@ def disk_errors(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             raise ToolFailed(_FULL[error.errno], str(where), "free some space, or set BINDERY_STORE") from error
-        if error.errno in {errno.EROFS, errno.EACCES}:
-            raise ToolFailed("cannot be written", str(where), "set BINDERY_STORE to a folder of yours") from error
+        if error.errno in _CLOSED:
+            fix = "see whose it is, or set BINDERY_STORE to a folder of yours"
+            raise ToolFailed(_CLOSED[error.errno], str(error.filename or where), fix) from error
         raise
 
 

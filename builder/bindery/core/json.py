@@ -11,7 +11,11 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 def encode_json(value: Json, *, indent: int | None = None) -> bytes:
     """Return the value as UTF-8 with sorted keys; the same value gives the same bytes."""
     separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(value, indent=indent, sort_keys=True, separators=separators, ensure_ascii=False).encode()
+    try:
+        return json.dumps(value, indent=indent, sort_keys=True, separators=separators, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, as some notebooks have in their outputs, can only be written as an escape.
+        return json.dumps(value, indent=indent, sort_keys=True, separators=separators).encode()
 
 
 def parse_json(data: bytes | str) -> Json:

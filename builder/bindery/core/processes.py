@@ -76,7 +76,8 @@ def start_process(args: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> 
             start_new_session=True,
         )
     except OSError as error:
-        raise ToolFailed(f"cannot be started: {error.strerror}", " ".join(args)) from error
+        folder = f" in {cwd}" if str(error.filename) == str(cwd) else ""
+        raise ToolFailed(f"cannot be started{folder}: {error.strerror}", " ".join(args)) from error
 
 
 def stop_process(process: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> None:

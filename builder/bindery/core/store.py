@@ -12,7 +12,8 @@ import fcntl
 import os
 import re
 import secrets
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,8 @@ class Store:
         if alone and works.is_dir():
             # Whoever held the lock before us is gone, so what it left of this entry is of no use.
             for stale in works.glob(f"{path.name}~*"):
-                remove_tree(stale)
+                with suppress(PermissionError):  # where a group shares the store, it may be somebody else's
+                    remove_tree(stale)
         work = works / f"{path.name}~{secrets.token_hex(6)}"
         work.mkdir(parents=True)
         try:
@@ -103,8 +105,14 @@ class Store:
 
 
 def _rename(work: Path, path: Path) -> None:
+    mode = stat.S_IMODE(work.lstat().st_mode)
+    closed = work.is_dir() and not work.is_symlink() and not mode & stat.S_IWUSR
     try:
+        if closed:
+            work.chmod(mode | stat.S_IWUSR)  # only root can move a folder that it cannot write
         work.rename(path)
+        if closed:
+            path.chmod(mode)
     except OSError as error:
         if error.errno not in _TAKEN or not path.exists():
             raise
