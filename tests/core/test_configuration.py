@@ -77,8 +77,10 @@ def test_no_file_anywhere_is_told(tmp_path: Path) -> None:
         ("tests = 1", "there is no key tests\n  fix: use one of environments, notebooks, test"),
         (
             "[test]\nwrokers = 1",
-            "there is no key test.wrokers\n  fix: use one of "
-            "environment, workers, threads_per_worker, memory_per_worker, timeout_s",
+            (
+                "there is no key test.wrokers\n  fix: use one of "
+                "environment, workers, threads_per_worker, memory_per_worker, timeout_s"
+            ),
         ),
         ("[environments.a]\nextend = []", "there is no key environments.a.extend\n  fix: use one of extends"),
         ("[notebooks.a]\nworkers = 1", "there is no key notebooks.a.workers\n  fix: use one of environment, timeout_s"),

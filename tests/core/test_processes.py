@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from bindery.core import Finished, ToolFailed, run_process, start_process, stop_process
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ENV = {"PATH": os.environ["PATH"]}
 MEGABYTES = 4
@@ -42,11 +38,10 @@ def python(code: str, *words: str) -> list[str]:
 def is_alive(pid: int) -> bool:
     """Return whether the process is there and is more than an entry that waits for its parent."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state) and not state.startswith("Z")
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def wait_until_gone(pid: int) -> bool:
