@@ -1,1 +1,16 @@
-"""Folders in which a lock is installed."""
+"""Prefixes: the folders in which locks are installed."""
+
+from bindery.prefixes.environ import process_environ
+from bindery.prefixes.install import Prefix, ensure_prefix, prefix_path, verify_prefix
+from bindery.prefixes.record import read_record
+from bindery.prefixes.verify import Finding
+
+__all__ = [
+    "Finding",
+    "Prefix",
+    "ensure_prefix",
+    "prefix_path",
+    "process_environ",
+    "read_record",
+    "verify_prefix",
+]

@@ -1,0 +1,81 @@
+"""Bytecode of a prefix, made and checked by its own Python, on all cores."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bindery.core import ToolFailed, encode_json, parse_json, run_process
+
+if TYPE_CHECKING:
+    from bindery.core import Progress, Task
+    from bindery.prefixes.tree import ExpectedTree
+
+SCRIPT = Path(__file__).with_name("bytecode_script.py")
+TIMEOUT_S = 1800.0
+BATCH = 400
+"""Sources per process: enough that starting Python does not count, few enough that the bar moves."""
+
+NOT_COMPILABLE = "not compilable"
+
+
+def compile_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> frozenset[str]:
+    """Write the bytecode of every source of the tree that lies at ``root``; return the sources that have none.
+
+    Raises:
+        ToolFailed: the prefix's Python cannot be started or failed.
+
+    """
+    with progress.task("Compiling bytecode", len(tree.sources), "files") as task:
+        states = _run(tree, root, task, check=False)
+    return frozenset(source for source, state in states.items() if state == NOT_COMPILABLE)
+
+
+def check_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> dict[str, str]:
+    """Return for every source "same", "not compilable", "missing" or "different". The prefix's Python must be sound.
+
+    Raises:
+        ToolFailed: the prefix's Python cannot be started or failed.
+
+    """
+    with progress.task("Checking bytecode", len(tree.sources), "files") as task:
+        return _run(tree, root, task, check=True)
+
+
+def _run(tree: ExpectedTree, root: Path, task: Task, *, check: bool) -> dict[str, str]:
+    if tree.python is None:
+        return {}
+    sources = tree.sources
+    # Neighbours differ in size less than packages do, so every batch takes one of each.
+    count = -(-len(sources) // BATCH)
+    batches = [sources[start::count] for start in range(count)]
+    executable = root / tree.python.executable
+    # Isolated, without site-packages, and without any bytecode that is there: what is to be checked must not run.
+    command: list[str | Path] = [executable, "-I", "-S", "-B", "-X", f"pycache_prefix={root}/.none", SCRIPT]
+    states: dict[str, str] = {}
+
+    def run(batch: tuple[str, ...]) -> list[tuple[str, str]]:
+        order = encode_json({"root": str(root), "prefix": tree.prefix, "check": check, "sources": list(batch)})
+        finished = run_process(command, env={"LC_ALL": "C.UTF-8"}, cwd=root, timeout_s=TIMEOUT_S, stdin=order + b"\n")
+        return [_state(line, executable) for line in finished.stdout.splitlines()]
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for answers in pool.map(run, batches):
+            states |= dict(answers)
+            task.advance(len(answers))
+    if states.keys() != set(sources):
+        raise ToolFailed(f"compiled {len(states)} of {len(sources)} files", str(executable))
+    return states
+
+
+def _state(line: bytes, executable: Path) -> tuple[str, str]:
+    try:
+        value = parse_json(line)
+    except json.JSONDecodeError as error:
+        raise ToolFailed(f"answered {line!r}", str(executable)) from error
+    if not isinstance(value, list) or len(value) != 2:
+        raise ToolFailed(f"answered {line!r}", str(executable))
+    return str(value[0]), str(value[1])
