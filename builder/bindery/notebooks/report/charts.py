@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 64
 SAMPLES_DRAWN = 300
+SLOTS = 20  # bars of a short notebook are no wider than those of one with this many cells
 _NUMBERED = 40
 
 
@@ -36,7 +37,7 @@ class DurationBar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryPicture:
-    """Memory over time, as paths in a box of 1000 × 100."""
+    """Memory over time, as paths in a box 1000 wide and 100 high."""
 
     used: str
     spilled: str
@@ -56,7 +57,7 @@ class Tick:
 def draw_durations(cells: Sequence[CellResult], anchors: Sequence[str]) -> tuple[DurationBar, ...]:
     """Return a bar per cell, in the order of the notebook."""
     longest = max((cell.duration_s or 0.0 for cell in cells), default=0.0) or 1.0
-    slot = 100 / max(len(cells), 1)
+    slot = 100 / max(len(cells), SLOTS)
     bars = []
     for place, (cell, anchor) in enumerate(zip(cells, anchors, strict=True)):
         height = max(round(HEIGHT * (cell.duration_s or 0.0) / longest), 2)

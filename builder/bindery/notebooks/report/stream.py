@@ -28,7 +28,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A piece of time: place and width in per cent of the stream's extent, a style, and what it says when pointed at."""
+    """A piece of time: place and width in per cent of the extent, a style, and what it says when pointed at."""
 
     x: str
     width: str

@@ -49,6 +49,12 @@ def failed_cells(result: NotebookResult) -> tuple[CellResult, ...]:
     return tuple(cell for cell in wrong if cell.outcome is not Outcome.NOT_RUN) or wrong
 
 
+def _telling_cells(result: NotebookResult) -> tuple[CellResult, ...]:
+    """Return the cells that made the notebook's outcome what it is: of a raised one, the cell that raised."""
+    failed = failed_cells(result)
+    return tuple(cell for cell in failed if cell.outcome is result.outcome) or failed
+
+
 def judge(run: TestRun) -> Verdict:
     """Return the verdict; a run that compared nothing does not hold."""
     if not run.notebooks:
@@ -60,29 +66,35 @@ def judge(run: TestRun) -> Verdict:
         return Verdict(passed=True, sentence=f"{counted}: all as referenced")
     whole = f"{len(failed)} of {say_count(len(run.notebooks), 'notebook')}"
     if len(failed) == 1:
-        return Verdict(passed=False, sentence=f"{whole} {_VERBS[failed[0].outcome]}: {_where(failed[0])}")
-    each = "; ".join(f"{_where(one)} {_VERBS[one.outcome]}" for one in failed)
+        return Verdict(
+            passed=False, sentence=f"{whole} {_VERBS[failed[0].outcome]}: {failed[0].name}{_where(failed[0], ', ', '')}"
+        )
+    each = "; ".join(f"{one.name} {_VERBS[one.outcome]}{_where(one, ' (', ')')}" for one in failed)
     return Verdict(passed=False, sentence=f"{whole} failed: {each}")
 
 
-def _where(result: NotebookResult) -> str:
-    cells = failed_cells(result)
+def _where(result: NotebookResult, before: str, after: str) -> str:
+    cells = _telling_cells(result)
     if not cells or result.outcome in {Outcome.PASSED, Outcome.NOT_RUN}:
-        return result.name
+        return ""
+    return f"{before}{_list_cells(cells)}{after}"
+
+
+def _list_cells(cells: tuple[CellResult, ...]) -> str:
     numbers = [str(cell.index + 1) for cell in cells[:_CELLS_NAMED]]
     more = len(cells) - len(numbers)
     if more:
-        return f"{result.name}, cells {', '.join(numbers)} and {more} more"
+        return f"cells {', '.join(numbers)} and {more} more"
     if len(numbers) == 1:
-        return f"{result.name}, cell {numbers[0]}"
-    return f"{result.name}, cells {', '.join(numbers[:-1])} and {numbers[-1]}"
+        return f"cell {numbers[0]}"
+    return f"cells {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 def first_reason(result: NotebookResult) -> str:
     """Return why the notebook is not as referenced, in one line; empty if it is."""
     if is_as_referenced(result):
         return ""
-    for cell in failed_cells(result):
+    for cell in _telling_cells(result):
         reason = cell.message or next((mismatch.reason for mismatch in cell.mismatches), "")
         if reason:
             return f"{cell_name(cell)}: {first_line(reason)}"
