@@ -144,7 +144,19 @@ class Fields:
                 raise self.error(f"{key}: the key {name!r} is {_kind(name)}, not text")
         return Fields(value, self.where, f"{self.prefix}{key}.", self.fix)
 
-    def items(self, key: str, *, named_by: str) -> tuple[Fields, ...]:
+    def number(self, key: str) -> int:
+        """Return the whole number.
+
+        Raises:
+            BadInput: it is missing, or not a whole number.
+
+        """
+        value = self.raw(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.error(f"{key} is {_kind(value)}, not a whole number")
+        return value
+
+    def items(self, key: str, *, named_by: str = "name") -> tuple[Fields, ...]:
         """Return the mappings in the list below the key; errors name them by their place and this field of theirs.
 
         Raises:

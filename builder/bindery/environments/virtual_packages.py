@@ -47,8 +47,7 @@ _DEFAULTS = {
     "osx-64": _osx("x86_64"),
     "osx-arm64": _osx("arm64"),
 }
-# Once there by mistake in conda-lock, ignored by every solver, and part of every content hash ever since.
-_ONLY_HASHED = {"osx-64": (VirtualPackage(name="__osx", version="10.15"),)}
+_OLD_OSX = (VirtualPackage(name="__osx", version="10.15"),)
 
 
 def virtual_packages(platform: str, glibc: str | None = None) -> tuple[VirtualPackage, ...]:
@@ -59,12 +58,15 @@ def virtual_packages(platform: str, glibc: str | None = None) -> tuple[VirtualPa
     )
 
 
-def hashed_records(platform: str) -> dict[str, Json]:
-    """Return the channel records of the platform's default virtual packages that content hashes are made over."""
+def hashed_records(platform: str, *, old_osx: bool = True, numbered_builds: bool = True) -> dict[str, Json]:
+    """Return the channel records of the platform's default virtual packages that content hashes are made over.
+
+    conda-lock 2 wrote a second, older ``__osx`` (``old_osx``) and a number after each build string
+    (``numbered_builds``), both by mistake; conda-lock 4 goes on hashing them, so that old hashes stay true.
+    """
     records: dict[str, Json] = {}
-    for package in (*_DEFAULTS[platform], *_ONLY_HASHED.get(platform, ())):
-        # The number after a build string is another mistake that the hashes have kept.
-        build = f"{package.build}_0" if package.build else "0"
+    for package in (*_DEFAULTS[platform], *(_OLD_OSX if old_osx and platform == "osx-64" else ())):
+        build = package.build + ("_0" if numbered_builds else "") if package.build else "0"
         records[f"{package.name}-{package.version}-{build}.tar.bz2"] = {
             "name": package.name,
             "version": package.version,

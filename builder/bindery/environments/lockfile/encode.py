@@ -44,12 +44,8 @@ def encode_lock(lock: Lock) -> str:
 
 def encode_body(lock: Lock) -> str:
     """Return what stands below the comment at the head."""
-    packages = sorted(
-        (package for package in lock.packages if not (package.manager == "conda" and package.name.startswith("__"))),
-        key=lambda package: (package.key, package.category),
-    )
     head = _dump({"version": 1, "metadata": _metadata(lock)})
-    body = "".join(_easy_package(package) or _dump([_package(package)]) for package in packages)
+    body = "".join(_easy_package(package) or _dump([_package(package)]) for package in lock.canonical().packages)
     return f"{head}package:\n{body}" if body else f"{head}package: []\n"
 
 
@@ -90,7 +86,7 @@ def _package(package: LockedPackage) -> dict[str, object]:
         "version": package.version,
         "manager": package.manager,
         "platform": package.platform,
-        "dependencies": dict(sorted(package.dependencies)),
+        "dependencies": dict(package.dependencies),
         "url": package.url,
         "hash": {algorithm: digest.hex for algorithm, digest in hashes.items() if digest},
         "source": {"type": "url", "url": package.source_url} if package.source_url is not None else None,
@@ -105,7 +101,7 @@ def _easy_package(package: LockedPackage) -> str | None:
     """Return what ``_dump`` would, fifty times as fast; None where a text needs YAML's whole care."""
     if package.source_url is not None or package.recorded_build is not None:
         return None
-    dependencies = _easy_lines("    ", sorted(package.dependencies))
+    dependencies = _easy_lines("    ", package.dependencies)
     hashes = [("sha256", package.sha256.hex)]
     if package.md5:
         hashes.insert(0, ("md5", package.md5.hex))

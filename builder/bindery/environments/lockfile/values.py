@@ -137,6 +137,18 @@ class Lock:
             encode_json([[package.manager, package.name, package.url, str(package.sha256)] for package in packages])
         )
 
+    def canonical(self) -> Lock:
+        """Return the lock as it is written: packages and their dependencies sorted, virtual packages left out."""
+        packages = sorted(
+            (
+                replace(package, dependencies=tuple(sorted(package.dependencies)))
+                for package in self.packages
+                if not (package.manager == "conda" and package.name.startswith("__"))
+            ),
+            key=lambda package: (package.key, package.category),
+        )
+        return replace(self, packages=tuple(packages))
+
     def restricted_to(self, platforms: Collection[str]) -> Lock:
         """Return the lock of these platforms only."""
         return replace(

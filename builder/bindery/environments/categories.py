@@ -1,0 +1,61 @@
+"""For what a package is in the lock: because of something in ``main``, or only of something in ``dev``.
+
+Source: conda-lock 4, lockfile/__init__.py, apply_categories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bindery.environments.lockfile import MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bindery.environments.lockfile import LockedPackage
+    from bindery.environments.spec import Requirement
+
+
+def with_categories(packages: Sequence[LockedPackage], requested: Iterable[Requirement]) -> tuple[LockedPackage, ...]:
+    """Return the packages of one platform, once for each category that needs them; ``main`` alone where it is one."""
+    by_name: dict[str, list[LockedPackage]] = {}
+    for package in packages:
+        by_name.setdefault(_spelt_alike(package.name), []).append(package)
+    categories: dict[tuple[str, str, str], set[str]] = {package.key: set() for package in packages}
+    for requirement in requested:
+        for package in _closure(requirement.name, by_name, lambda name: by_name.get(_spelt_alike(name), [])):
+            categories[package.key].add(requirement.category)
+    return tuple(
+        replace(package, category=category, optional=category != MAIN)
+        for package in packages
+        for category in _reduced(categories[package.key])
+    )
+
+
+def _closure(
+    name: str,
+    by_name: Mapping[str, list[LockedPackage]],
+    find: Callable[[str], list[LockedPackage]],
+) -> Iterable[LockedPackage]:
+    del by_name
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        current = todo.pop()
+        if current in seen or current.startswith("__"):
+            continue
+        seen.add(current)
+        for package in find(current):
+            yield package
+            todo.extend(dependency for dependency, _ in package.dependencies)
+
+
+def _reduced(categories: set[str]) -> list[str]:
+    # Nothing asked for it by name, so it came with the solver's own rules, as pip does with some pythons.
+    return [MAIN] if MAIN in categories or not categories else sorted(categories)
+
+
+def _spelt_alike(name: str) -> str:
+    # PyPI takes hyphens, underscores and dots for the same, and writers of dependencies do too.
+    return name.lower().replace("_", "-").replace(".", "-")
