@@ -97,17 +97,17 @@ class StackPython(Protocol):
 
 
 def find_python(minor: str) -> Path:
-    """Return an interpreter of that version from this machine, whichever way it came there."""
+    """Return an interpreter of that version from this machine, or skip the test (which fails a run in CI)."""
     version = tuple(int(part) for part in minor.split("."))
     if sys.version_info[:2] == version:
-        return Path(sys.executable)
+        return Path(sys.executable).resolve()
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [shutil.which(f"python{minor}") or "", *sorted(map(str, pyenv.glob(f"{minor}.*/bin/python3")))]
     check = f"import sys; sys.exit(sys.version_info[:2] != {version})"
     for candidate in filter(None, candidates):
         if subprocess.run([candidate, "-c", check], capture_output=True, check=False).returncode == 0:
             return Path(candidate)
-    raise LookupError(f"there is no Python {minor} on this machine; it has to be put on PATH")
+    pytest.skip(f"there is no Python {minor} on this machine")
 
 
 @pytest.fixture(scope="session")
