@@ -16,7 +16,7 @@ from bindery.notebooks.report.charts import (
     draw_ticks,
 )
 from bindery.notebooks.report.comparison import Comparison, compare_sides
-from bindery.notebooks.report.outputs import ShownOutput, show_outputs, traceback_of
+from bindery.notebooks.report.outputs import ShownOutput, joined, show_outputs, traceback_of
 from bindery.notebooks.report.pictures import PictureShelf
 from bindery.notebooks.report.stream import TaskStream, draw_stream, find_extent
 from bindery.notebooks.report.verdict import Verdict, cell_name, first_reason, is_as_referenced, judge
@@ -24,8 +24,11 @@ from bindery.notebooks.report.words import iso_date, make_slugs, say_bytes, say_
 from bindery.notebooks.results import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bindery.clusters import ClusterMetrics
-    from bindery.notebooks.results import CellResult, NotebookResult, TestRun
+    from bindery.core import Json
+    from bindery.notebooks.results import CellResult, Mismatch, NotebookResult, TestRun
 
 SOURCE_LIMIT = 20_000
 MISMATCHES_SHOWN = 20
@@ -210,9 +213,19 @@ def _show_cell(cell: CellResult, anchor: str, shelf: PictureShelf, *, open_: boo
         message=clean_text(cell.message),
         source=clean_text(cell.source[:SOURCE_LIMIT]),
         comparisons=tuple(compare_sides(one, shelf) for one in mismatches[:MISMATCHES_SHOWN]),
-        outputs=show_outputs(outputs, shelf, thumbnails=not open_),
+        outputs=show_outputs(
+            (one for one in outputs if not _is_compared(one, mismatches)), shelf, thumbnails=not open_
+        ),
         note="; ".join(notes),
     )
+
+
+def _is_compared(output: Mapping[str, Json], mismatches: tuple[Mismatch, ...]) -> bool:
+    """Answer whether the output stands among the comparisons already, so that it need not be shown again."""
+    compared = {mismatch.actual for mismatch in mismatches}
+    data = output.get("data")
+    contents = data.values() if isinstance(data, dict) else [output.get("text")]
+    return any(joined(content) in compared for content in contents if content)
 
 
 def _show_cluster(metrics: ClusterMetrics) -> ShownCluster:

@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bindery.notebooks.report.ansi import clean_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -52,8 +54,8 @@ def iso_date(epoch_s: int) -> str:
 
 
 def first_line(text: str, limit: int = 160) -> str:
-    """Return the first line that holds something, no longer than the limit."""
-    line = next((part.strip() for part in text.splitlines() if part.strip()), "")
+    """Return the first line that holds something, no longer than the limit, fit for a terminal."""
+    line = next((part.strip() for part in clean_text(text).splitlines() if part.strip()), "")
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
