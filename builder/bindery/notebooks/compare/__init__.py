@@ -7,6 +7,7 @@ notebook  ──▶ cells (matched) ──▶ outputs (folded, matched) ──�
 └── pictures
 """
 
+from bindery.notebooks.compare.accept import AcceptedChange, accept_notebook
 from bindery.notebooks.compare.notebook import compare_notebook
 
-__all__ = ["compare_notebook"]
+__all__ = ["AcceptedChange", "accept_notebook", "compare_notebook"]

@@ -88,6 +88,16 @@ RULES: tuple[Rule, ...] = (
         "Python's tempfile and Dask's workers make folders of random names; what follows in the path is compared",
     ),
     _rule(
+        "memory-store",
+        r"(?<=\bmemory://)\d{6,20}\b",
+        "zarr names a store in memory after where it lies",
+    ),
+    _rule(
+        "comm-id",
+        r"(?<=\"comm_id\":\")[0-9a-f]{32}(?=\")|(?<=\"client_comm_id\":\")[0-9a-f]{32}(?=\")",
+        "Panel (below hvPlot) names the channel between browser and kernel at random",
+    ),
+    _rule(
         "since",
         r"(?<=Started: |Created: )(?:Just now|\d+ \w+ ago)|(?<=Last seen: )(?:Just now|\d+ \w+ ago)",
         "Dask says how long ago a worker started",

@@ -23,7 +23,8 @@ def compare_svg(reference: str, actual: str) -> Difference | None:
     """Return what differs between two SVG documents."""
     if reference == actual:
         return None
-    first, second = (BeautifulSoup(text, "html.parser") for text in (reference, actual))
+    # Beautiful Soup warns that what begins like XML is not HTML; what comes before the root element draws nothing.
+    first, second = (BeautifulSoup(text[max(text.find("<svg"), 0) :], "html.parser") for text in (reference, actual))
     return join_reasons(compare_drawings(first, second, "the drawing"))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bs4 import Tag
 
+from bindery.notebooks.compare.masks import mask
 from bindery.notebooks.compare.text import compare_text
 
 if TYPE_CHECKING:
@@ -34,8 +36,28 @@ def parse_table(table: Tag) -> Table:
             break
         header_rows += 1
     names = _column_names(_spread(row) for row in rows[:header_rows])
-    texts = tuple(tuple(_text(cell) for cell in _cells(row)) for row in rows)
-    return Table(columns=names, rows=texts, header_rows=header_rows)
+    texts = _sort_tokens([tuple(_text(cell) for cell in _cells(row)) for row in rows])
+    return Table(columns=names, rows=tuple(texts), header_rows=header_rows)
+
+
+def _sort_tokens(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the rows with neighbouring names of tasks in the order of the alphabet.
+
+    Dask keeps what a layer depends on as a set, and shows it in whatever order the set has in this process.
+    """
+    found = [row[-1] if _is_task(row) else None for row in rows]
+    result = list(rows)
+    for is_task, group in groupby(range(len(rows)), key=lambda place: found[place] is not None):
+        places = list(group)
+        if is_task:
+            names = sorted((str(found[place]) for place in places), key=mask)
+            for place, name in zip(places, names, strict=True):
+                result[place] = (*rows[place][:-1], name)
+    return result
+
+
+def _is_task(row: tuple[str, ...]) -> bool:
+    return bool(row) and row[-1] != mask(row[-1]) and mask(row[-1]).endswith("-<task-key>")
 
 
 def compare_tables(reference: Table, actual: Table, where: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from difflib import SequenceMatcher
 from itertools import zip_longest
+from posixpath import commonprefix
 
 from bindery.notebooks.compare.difference import shorten
 from bindery.notebooks.compare.masks import mask
@@ -16,6 +17,8 @@ from bindery.notebooks.compare.numbers import NUMBER, compare_numbers
 from bindery.notebooks.compare.progress_bars import fold_progress
 
 _BRACKETS = re.compile(r"(?<=[\[(])\s+|\s+(?=[\])])")
+_LONG_WORDS = 60  # characters
+_CONTEXT = 15  # characters on either side of a change
 _MAX_LINES = 2000  # above this, lines are paired by their place: finding the best pairs takes quadratic time
 
 
@@ -107,4 +110,15 @@ def _around(first: str, second: str) -> str:
         end += 1
     before = max(start - 1, 0)
     was, now = (" ".join(words[before : len(words) - end]) for words in (one, other))
-    return f"{shorten(was)!r} became {shorten(now)!r}"
+    return "{!r} became {!r}".format(*_narrow(was, now))
+
+
+def _narrow(was: str, now: str) -> tuple[str, str]:
+    """Return the two without what they have in common at a distance from the change: a script may be one long word."""
+    if max(len(was), len(now)) <= _LONG_WORDS:
+        return was, now
+    start = len(commonprefix([was, now]))
+    begin = max(start - _CONTEXT, 0)
+    end = min(len(commonprefix([was[start:][::-1], now[start:][::-1]])), min(len(was), len(now)) - start)
+    cut = max(end - _CONTEXT, 0)
+    return shorten(was[begin : len(was) - cut]), shorten(now[begin : len(now) - cut])
