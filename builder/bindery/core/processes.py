@@ -28,7 +28,7 @@ class Finished:
     stderr: bytes
 
 
-def run_process(  # noqa: PLR0913 - each is a property of the process, and none has a default that is safe to forget
+def run_process(
     args: Sequence[str | Path],
     *,
     env: Mapping[str, str],
