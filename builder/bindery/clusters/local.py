@@ -33,7 +33,7 @@ class _Counts(TypedDict):
     tasks_submitted: int
     tasks_done: dict[str, int]
     tasks_failed: int
-    output_bytes: int
+    output_bytes_by_prefix: dict[str, int]
     transferred_bytes: int
     peak_memory_bytes: int
     spans: list[tuple[str, int, str, str, float, float]]
@@ -95,7 +95,8 @@ class LocalCluster:
             tasks_submitted=counts["tasks_submitted"],
             tasks_done=counts["tasks_done"],
             tasks_failed=counts["tasks_failed"],
-            output_bytes=counts["output_bytes"],
+            output_bytes=sum(counts["output_bytes_by_prefix"].values()),
+            output_bytes_by_prefix=counts["output_bytes_by_prefix"],
             transferred_bytes=counts["transferred_bytes"],
             peak_memory_bytes=counts["peak_memory_bytes"],
             spans=tuple(
@@ -130,7 +131,7 @@ class LocalCluster:
         return self._conversation.ask(request, ANSWER_LIMIT_S)
 
 
-def start_cluster(  # noqa: PLR0913 - each is a property of the processes, and none has a default that is safe to forget
+def start_cluster(
     python: Path,
     environ: Mapping[str, str],
     *,

@@ -54,7 +54,7 @@ class Counts:
         self.submitted = 0
         self.done: dict[str, int] = {}
         self.failed = 0
-        self.output_bytes = 0
+        self.output_bytes: dict[str, int] = {}
         self.transferred_bytes = 0
         self.spans: list[tuple[str, int, str, str, float, float]] = []
         self.abandoned: set[str] = set()  # workers that computed something when nobody wanted it any more
@@ -141,7 +141,7 @@ class Ledger(SchedulerPlugin):
         prefix = str(task.prefix.name)
         nbytes = rest.get("nbytes")
         counts.done[prefix] = counts.done.get(prefix, 0) + 1
-        counts.output_bytes += nbytes if isinstance(nbytes, int) else 0
+        counts.output_bytes[prefix] = counts.output_bytes.get(prefix, 0) + (nbytes if isinstance(nbytes, int) else 0)
         self.holders[key] = {worker}
         startstops = rest.get("startstops")
         thread = rest.get("thread")
@@ -185,7 +185,7 @@ class Ledger(SchedulerPlugin):
             "tasks_submitted": counts.submitted,
             "tasks_done": counts.done,
             "tasks_failed": counts.failed,
-            "output_bytes": counts.output_bytes,
+            "output_bytes_by_prefix": counts.output_bytes,
             "transferred_bytes": counts.transferred_bytes,
             "peak_memory_bytes": max((used for _, used, _ in memory), default=0),
             "spans": [(*row[:4], row[4] - (begin_s or 0), row[5] - (begin_s or 0)) for row in counts.spans],
