@@ -70,6 +70,17 @@ class NoSkips:
             self._skipped.append((report.nodeid, str(why)))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let golden files be written anew; the commit that does it says why."""
+    parser.addoption("--update-golden", action="store_true", help="write expected files anew instead of comparing")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Return whether expected files are to be written anew."""
+    return request.config.getoption("--update-golden") is True
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Hold the rule in CI, where nothing is left out."""
     if os.environ.get("CI"):
