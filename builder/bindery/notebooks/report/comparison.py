@@ -38,7 +38,7 @@ class PictureTriple:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What differs and why; exactly one of ``text``, ``tables`` and ``pictures`` holds it."""
+    """What differs and why; at most one of ``text``, ``tables`` and ``pictures`` holds it."""
 
     part: str
     reason: str
@@ -52,6 +52,8 @@ class Comparison:
 def compare_sides(mismatch: Mismatch, shelf: PictureShelf) -> Comparison:
     """Return the mismatch as it is shown."""
     part = _WORDS.get(mismatch.part, mismatch.part)
+    if mismatch.reference is None and mismatch.actual is None:
+        return Comparison(part=part, reason=mismatch.reason)
     only = "now" if mismatch.reference is None else "reference" if mismatch.actual is None else ""
     if mismatch.part.startswith("image/"):
         pictures = PictureTriple(

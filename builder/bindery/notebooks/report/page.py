@@ -20,7 +20,7 @@ from bindery.notebooks.report.outputs import ShownOutput, joined, show_outputs, 
 from bindery.notebooks.report.pictures import PictureShelf
 from bindery.notebooks.report.stream import TaskStream, draw_stream, find_extent
 from bindery.notebooks.report.verdict import Verdict, cell_name, first_reason, is_as_referenced, judge
-from bindery.notebooks.report.words import iso_date, make_slugs, say_bytes, say_count, say_date, say_seconds
+from bindery.notebooks.report.words import first_line, iso_date, make_slugs, say_bytes, say_count, say_date, say_seconds
 from bindery.notebooks.results import Outcome
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _show_notebook(result: NotebookResult, slug: str, shelf: PictureShelf) -> Sh
     not_run = [pair for pair in pairs if pair[0].outcome is Outcome.NOT_RUN]
     wrong = [pair for pair in pairs if pair not in right and pair not in not_run]
     counts = Counter(_BADGES[cell.outcome].word for cell in result.cells)
-    holds = is_as_referenced(result)
+    holds, reason = is_as_referenced(result), first_reason(result)
     badge = _NOTHING if result.outcome is Outcome.PASSED and not holds else _BADGES[result.outcome]
     compared = sum(cell.compared for cell, _ in right)
     return ShownNotebook(
@@ -169,8 +169,8 @@ def _show_notebook(result: NotebookResult, slug: str, shelf: PictureShelf) -> Sh
         path=clean_text(str(result.path)),
         badge=badge,
         failure="" if result.failure is None else result.failure.value,
-        message=clean_text(result.message),
-        reason=clean_text(first_reason(result)),
+        message="" if first_line(result.message) in reason else clean_text(result.message),
+        reason=reason,
         cells=f"{len(right)} of {len(pairs)}",
         time=say_seconds(result.duration_s),
         tasks="n/a" if metrics is None else f"{sum(metrics.tasks_done.values()):,}",
@@ -210,7 +210,7 @@ def _show_cell(cell: CellResult, anchor: str, shelf: PictureShelf, *, open_: boo
         name=cell_name(cell).capitalize(),
         badge=_RAN_ONLY if passed and not cell.compared else _BADGES[cell.outcome],
         time=say_seconds(cell.duration_s),
-        message=clean_text(cell.message),
+        message="" if any(cell.message in one.reason for one in mismatches) else clean_text(cell.message),
         source=clean_text(cell.source[:SOURCE_LIMIT]),
         comparisons=tuple(compare_sides(one, shelf) for one in mismatches[:MISMATCHES_SHOWN]),
         outputs=show_outputs(

@@ -48,7 +48,9 @@ class ParsedHtml:
 
 def parse_html(markup: str) -> ParsedHtml:
     """Return what a person would read in the HTML."""
-    soup = BeautifulSoup(markup[:HTML_LIMIT], "html.parser")
+    # Beautiful Soup warns of text that looks like a file's name or an address, and stumbles over half a surrogate pair.
+    whole = f"<div>{markup[:HTML_LIMIT].encode('utf-8', 'replace').decode()}"
+    soup = BeautifulSoup(whole, "html.parser")
     for unseen in soup(_UNSEEN):
         unseen.extract()
     text = clean_text("\n".join(soup.stripped_strings))
