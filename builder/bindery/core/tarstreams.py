@@ -1,6 +1,6 @@
 """Tar archives whose bytes depend on their members alone: not on order, owner, time, umask or file system.
 
-Source: POSIX.1-2001, pax; Python's tarfile writes the extended headers.
+Source: POSIX.1-2001, pax. Python's tarfile encodes the headers.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import io
 import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from bindery.core.digests import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,17 +81,38 @@ def write_tar(members: Iterable[TarMember], sink: Sink, *, epoch_s: int) -> None
         OSError: a file is shorter than it was said to be.
 
     """
-    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 18) as archive:
-        for member in sorted(members, key=lambda member: member.path.encode()):
-            header = tarfile.TarInfo(member.path)
-            header.mode, header.mtime = member.mode, epoch_s
-            if member.target is not None:
-                header.type, header.linkname = tarfile.SYMTYPE, member.target
-                archive.addfile(header)
-            elif member.open is None:
-                header.type = tarfile.DIRTYPE
-                archive.addfile(header)
-            else:
-                header.size = member.size_bytes
-                with member.open() as stream:
-                    archive.addfile(header, stream)
+    written = 0
+    for member in sorted(members, key=lambda member: member.path.encode()):
+        header = _header(member, epoch_s)
+        sink.write(header)
+        written += len(header)
+        if member.open is not None:
+            with member.open() as stream:
+                written += _copy(member, stream, sink)
+    # Two empty blocks end an archive, and it is as long as a tape's record.
+    sink.write(bytes(2 * tarfile.BLOCKSIZE + -(written + 2 * tarfile.BLOCKSIZE) % tarfile.RECORDSIZE))
+
+
+def _header(member: TarMember, epoch_s: int) -> bytes:
+    info = tarfile.TarInfo(member.path)
+    info.mode, info.mtime, info.size = member.mode, epoch_s, member.size_bytes
+    if member.target is not None:
+        info.type, info.linkname = tarfile.SYMTYPE, member.target
+    elif member.open is None:
+        info.type = tarfile.DIRTYPE
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _copy(member: TarMember, stream: Source, sink: Sink) -> int:
+    left = member.size_bytes
+    # An empty file is read as well: whoever watches the stream wants to see its end.
+    data = stream.read(min(left, CHUNK_BYTES))
+    while data:
+        sink.write(data)
+        left -= len(data)
+        data = stream.read(min(left, CHUNK_BYTES)) if left else b""
+    if left:
+        raise OSError(f"{member.path}: ended {left} bytes before its size of {member.size_bytes}")
+    padding = -member.size_bytes % tarfile.BLOCKSIZE
+    sink.write(bytes(padding))
+    return member.size_bytes + padding

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from bindery.core import encode_json, parse_json
-from bindery.environments.wheels.archive import CondaPackage
 from bindery.environments.wheels.channel import SUBDIRS, SUMMARY_NAME
 from bindery.environments.wheels.convert import (
     RECORD_NAME,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from bindery.core import Json, Progress, Store
+    from bindery.environments.wheels.archive import CondaPackage
     from bindery.environments.wheels.pins import Pin
 
 _GLIBC = re.compile(r"__glibc >=(\d+)\.(\d+)")
@@ -59,9 +59,7 @@ def assemble_channel(  # noqa: PLR0913 - a channel is made of all of these
     if missing:
         minor = ".".join(python_version.split(".")[:2])
         progress.say(f"looking for {len(missing)} wheels in the package index")
-        fetch_wheels(
-            locate_wheels(missing, minor, where=where, environ=environ, folder=folder), store, progress
-        )
+        fetch_wheels(locate_wheels(missing, minor, where=where, environ=environ, folder=folder), store, progress)
     conversions, metapackages = plan_conversions(pins, Target(python_version=python_version), store)
     folders = [*sorted(path for path in python.iterdir() if path.is_dir())]
     with progress.task("convert wheels", sum(item.size_bytes for item in conversions), "bytes") as task:
@@ -75,9 +73,7 @@ def assemble_channel(  # noqa: PLR0913 - a channel is made of all of these
     _index(work, folders, python_version)
 
 
-def plan_conversions(
-    pins: Sequence[Pin], target: Target, store: Store
-) -> tuple[list[Conversion], list[CondaPackage]]:
+def plan_conversions(pins: Sequence[Pin], target: Target, store: Store) -> tuple[list[Conversion], list[CondaPackage]]:
     """Return what has to be converted, the largest first, and the metapackages that these wheels allow.
 
     Raises:
@@ -94,8 +90,13 @@ def plan_conversions(
         depends = conda_depends(pin.name, (), required, target)
         conversions.append(
             Conversion(
-                wheel=path, digest=pin.digest, label=str(pin), size_bytes=path.stat().st_size, depends=depends,
-                target=target, store=store,
+                wheel=path,
+                digest=pin.digest,
+                label=str(pin),
+                size_bytes=path.stat().st_size,
+                depends=depends,
+                target=target,
+                store=store,
             )
         )
     conversions.sort(key=lambda conversion: (-conversion.size_bytes, conversion.label))

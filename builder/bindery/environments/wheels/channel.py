@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, Digest, ToolFailed, digest_bytes, encode_json, host_platform, parse_json
@@ -13,6 +12,7 @@ from bindery.environments.wheels.pins import pinned_minors, pins_path, read_pins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bindery.core import Json, Progress, Store
     from bindery.environments.environment import Environment
@@ -90,7 +90,14 @@ def ensure_wheel_channel(
 
         where = str(pins_path(environment, chosen.minor))
         assemble_channel(
-            work, pins, chosen.version, python, where=where, folder=environment.folder, store=store, progress=progress,
+            work,
+            pins,
+            chosen.version,
+            python,
+            where=where,
+            folder=environment.folder,
+            store=store,
+            progress=progress,
             environ=outer,
         )
 
@@ -146,9 +153,7 @@ def _refuse_other_platforms() -> None:
         )
 
 
-def _ensure_interpreter(
-    chosen: Interpreter, store: Store, progress: Progress, environ: Mapping[str, str]
-) -> Path:
+def _ensure_interpreter(chosen: Interpreter, store: Store, progress: Progress, environ: Mapping[str, str]) -> Path:
     """Return the folder of the interpreter's packages."""
     from bindery.environments.wheels.cpython import FORMAT as CPYTHON_FORMAT  # noqa: PLC0415
     from bindery.environments.wheels.cpython import source_files, write_python  # noqa: PLC0415
@@ -180,4 +185,3 @@ def _channel_digest(pins: Sequence[Pin], version: str, python: Path) -> Digest:
             }
         )
     )
-

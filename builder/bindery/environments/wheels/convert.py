@@ -50,9 +50,7 @@ class Conversion:
     @property
     def key(self) -> str:
         """The name of the package in the store."""
-        return digest_bytes(
-            encode_json([FORMAT, str(self.digest), list(self.depends), self.target.minor])
-        ).hex
+        return digest_bytes(encode_json([FORMAT, str(self.digest), list(self.depends), self.target.minor])).hex
 
 
 def convert_wheel(conversion: Conversion) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import ToolFailed, digest_bytes, parse_digest, run_process
-from bindery.core.tarstreams import EXECUTABLE, PLAIN, TarMember, bytes_member, link_member
+from bindery.core.tarstreams import EXECUTABLE, PLAIN, bytes_member, file_member, link_member
 from bindery.environments.wheels.archive import PLACEHOLDER, CondaPackage, PackageFile
 from bindery.environments.wheels.convert import RECORD_NAME, write_package
 from bindery.environments.wheels.debian import LEFT_OUT, mend_debian
@@ -217,16 +217,9 @@ def _patched(binaries: Mapping[str, Path], scratch: Path, environ: Mapping[str, 
         copies[inside] = copy
         by_path.setdefault(_run_path(inside), []).append(copy)
     for run_path, paths in sorted(by_path.items()):
-        command = [patchelf, "--force-rpath", "--set-rpath", run_path, *paths]
+        command: list[str | Path] = [patchelf, "--force-rpath", "--set-rpath", run_path, *paths]
         run_process(command, env=_plain(environ), cwd=scratch, timeout_s=_LDD_S)
-    return [
-        PackageFile(
-            member=TarMember(
-                path=inside, mode=EXECUTABLE, size_bytes=copy.stat().st_size, open=lambda copy=copy: copy.open("rb")
-            )
-        )
-        for inside, copy in copies.items()
-    ]
+    return [PackageFile(member=file_member(inside, copy)) for inside, copy in copies.items()]
 
 
 def _run_path(inside: str) -> str:

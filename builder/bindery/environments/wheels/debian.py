@@ -1,9 +1,8 @@
 """Debian's changes to where Python looks for packages, taken back: in a prefix, site-packages is the only place.
 
-Debian's ``site`` adds dist-packages folders, ``/usr/lib/python3/dist-packages`` of the prefix among them, and leaves out
-site-packages unless it runs in a virtual environment. Its ``sysconfig`` and ``distutils`` install into
-``local/lib/python3.X/dist-packages``. Each of them already has upstream's answer for virtual environments, so the mended
-files take that answer always.
+Debian's ``site`` adds folders named dist-packages, and leaves out site-packages unless it runs in a virtual
+environment. Its ``sysconfig`` and ``distutils`` install into ``local/lib/python3.X/dist-packages``. Each of them has
+upstream's answer for virtual environments, so the mended files take that answer always.
 """
 
 from __future__ import annotations
@@ -17,7 +16,10 @@ _MARK = b"dist-packages"
 _CHANGES = {
     "site.py": (
         (b"is_virtual_environment = " + _IN_VENV, b"is_virtual_environment = True"),
-        (b"    return sitepackages\n", b'    return [path for path in sitepackages if path.endswith("site-packages")]\n'),
+        (
+            b"    return sitepackages\n",
+            b'    return [path for path in sitepackages if path.endswith("site-packages")]\n',
+        ),
     ),
     "distutils/sysconfig.py": ((b"    return " + _IN_VENV, b"    return True"),),
     "sysconfig.py": ((b"if " + _IN_VENV + b":", b"if True:"),),

@@ -1,4 +1,4 @@
-"""Wheels, fetched into the store: several at once, resumed where a killed process left them, kept only if their hash is right."""
+"""Wheels, fetched into the store: several at once, resumed after a kill, and kept only if their hash is right."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _READ_BYTES = 1 << 18
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class _Stopped(Exception):  # noqa: N818 - another thread's failure, not an error of this one
+class _Stopped(Exception):
     """Another download failed, or the user pressed Ctrl-C."""
 
 
-class _Retry(Exception):  # noqa: N818 - says what to do, never leaves this file
+class _Retry(Exception):
     """The server is busy, or the connection broke."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -10,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
-
-from bindery.core import BadInput, ToolFailed, run_process
+from bindery.core import BadInput, ToolFailed, parse_json, run_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from bindery.core import Json
 
 _PROBE = """
 import json, os, sys, sysconfig
@@ -30,7 +29,7 @@ print(json.dumps({
     "include": os.path.realpath(sysconfig.get_path("include", "posix_prefix")),
     "library": sysconfig.get_config_var("INSTSONAME") if sysconfig.get_config_var("Py_ENABLE_SHARED") else None,
     "library_folder": sysconfig.get_config_var("LIBDIR"),
-    "final": sys.version_info.releaselevel == "final",
+    "level": sys.version_info.releaselevel,
 }))
 """
 _PROBE_S = 20.0
@@ -66,17 +65,17 @@ class _Answer:
     base_prefix: str
     stdlib: str
     include: str
-    library: str | None
-    library_folder: str | None
-    final: bool
+    library: str
+    library_folder: str
+    level: str
 
 
 def choose_interpreter(
     wanted: str | None, preferred: str | None, minors: Sequence[str], environ: Mapping[str, str], fix: str
 ) -> Interpreter:
-    """Return the interpreter that is wanted (a version or a path), else the preferred minor version if it is here,
-    else the distribution's own, else any that has pins.
+    """Return the interpreter that is wanted, a version or a path; without a wish, the one that fits best.
 
+    That is one of the preferred minor version if it is here, else the distribution's own, else any that has pins.
     ``minors`` are the minor versions for which there are pins.
 
     Raises:
@@ -89,8 +88,8 @@ def choose_interpreter(
             have = ", ".join(minors) or "none"
             raise BadInput(f"there are no pins of wheels for Python {found.minor} (there are: {have})", wanted, fix)
         return found
-    for minor in [preferred] if preferred in minors else []:
-        for found in find_interpreters(minor, environ):
+    if preferred is not None and preferred in minors:
+        for found in find_interpreters(preferred, environ):
             return found
     own = _try(DISTRIBUTIONS_OWN, environ)
     if own is not None and own.minor in minors:
@@ -163,7 +162,7 @@ def _try(path: Path, environ: Mapping[str, str]) -> Interpreter | None:
         answer = _probe(path, environ)
     except (BadInput, ToolFailed):
         return None
-    usable = answer.implementation == "cpython" and answer.final and answer.prefix == answer.base_prefix
+    usable = answer.implementation == "cpython" and answer.level == "final" and answer.prefix == answer.base_prefix
     return _interpreter(answer) if usable else None
 
 
@@ -192,9 +191,16 @@ def _probe(path: Path, environ: Mapping[str, str]) -> _Answer:
         done = run_process(
             [path, "-I", "-S", "-c", _PROBE], env=clean_environ(environ), cwd=Path("/"), timeout_s=_PROBE_S
         )
-        return TypeAdapter(_Answer).validate_python(json.loads(done.stdout))
-    except (ToolFailed, ValueError, ValidationError) as error:
+        answer = parse_json(done.stdout)
+    except (ToolFailed, ValueError) as error:
         raise BadInput("is not a Python interpreter", str(path)) from error
+    if not isinstance(answer, dict):
+        raise BadInput("is not a Python interpreter", str(path))
+    return _Answer(**{name: _text(value) for name, value in answer.items()})
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:

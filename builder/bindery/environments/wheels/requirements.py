@@ -83,9 +83,9 @@ def conda_depends(
     ``required`` holds the requirements of every wheel of the channel, so that ``other[extra]`` can be expanded.
     """
     own = conda_name(name)
-    specs = {
-        _conda_spec(requirement) for requirement in _expand(name, tuple(extras), required, target, set())
-    } | set(MISSING_NEEDS.get(name, ()))
+    specs = {_conda_spec(requirement) for requirement in _expand(name, tuple(extras), required, target, set())} | set(
+        MISSING_NEEDS.get(name, ())
+    )
     return tuple(sorted(spec for spec in specs if spec.split(" ")[0] != own))
 
 

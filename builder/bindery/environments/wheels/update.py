@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from packaging.version import InvalidVersion, Version
 
 from bindery.core import BadInput
@@ -48,15 +47,48 @@ def solve_pins(environment: Environment, minor: str, environ: Mapping[str, str])
         # uv prefers what the output file holds already.
         output = folder / "out.txt"
         output.write_text("\n".join(_locked_versions(environment)) + "\n", encoding="utf-8")
-        arguments = ["pip", "compile", folder / "in.txt", "--constraints", folder / "below.txt", "--output-file", output]
+        arguments: list[str | Path] = [
+            "pip",
+            "compile",
+            folder / "in.txt",
+            "--constraints",
+            folder / "below.txt",
+            "--output-file",
+            output,
+        ]
         arguments += ["--python-version", minor, "--python-platform", UV_PLATFORM, "--only-binary", ":all:"]
-        arguments += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-strip-extras"]
+        arguments += [
+            "--no-header",
+            "--no-annotate",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--no-strip-extras",
+        ]
         status, _, err = run_uv(arguments, environ=environ, folder=environment.folder)
         if status != 0:
             raise explain_failure(err, where)
         solved = re.sub(r"\[[^]]*\]", "", output.read_text(encoding="utf-8"))
     found = best_wheels(solved, minor, where=where, environ=environ, folder=environment.folder)
     return tuple(sorted(pin for pin in found if pin.name not in below))
+
+
+def update_minors(environment: Environment, wanted: str | None) -> tuple[str, ...]:
+    """Return the minor versions of Python to solve for: the wanted one, else those that have pins already.
+
+    Raises:
+        BadInput: what is wanted is no minor version, or there are no pins yet.
+
+    """
+    if wanted is not None:
+        if not re.fullmatch(r"3\.\d+", wanted):
+            raise BadInput(f"{wanted!r} is not a minor version such as 3.12", "--python")
+        return (wanted,)
+    minors = tuple(path.stem.removeprefix("wheels-") for path in environment.wheels_paths)
+    if not minors:
+        raise BadInput(
+            "there are no pins of wheels yet", str(environment.folder), "name the Python they are for: --python 3.12"
+        )
+    return minors
 
 
 def _requirements(environment: Environment) -> list[str]:
@@ -70,6 +102,8 @@ def _requirements(environment: Environment) -> list[str]:
 
 
 def _read_spec(path: Path) -> tuple[str, ...]:
+    import yaml  # noqa: PLC0415 - only new pins need it
+
     try:
         document: object = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -99,7 +133,7 @@ def _specifier(version: str) -> str:
         case "", _:
             return ""
         case "=", _ if not version.startswith("=="):
-            base = version[1:].split("=")[0].removesuffix(".*").removesuffix("*")
+            base = version[1:].split("=", maxsplit=1)[0].removesuffix(".*").removesuffix("*")
             return f"=={base}.*"
         case _ if _ONE_VERSION.fullmatch(version.removesuffix("*")):
             return f"=={version}"

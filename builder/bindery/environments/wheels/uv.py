@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from pydantic import TypeAdapter, ValidationError
-
 from bindery.core import BadInput, Digest, ToolFailed, run_process
 from bindery.environments.wheels.pins import Pin
 from bindery.environments.wheels.tags import UV_PLATFORM, best_file_name
@@ -160,6 +158,9 @@ def explain_failure(stderr: str, where: str) -> BadInput | ToolFailed:
 
 
 def _parse(text: str) -> _Pylock:
+    # Takes longer to import than a channel that is there takes to be found.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
     try:
         return TypeAdapter(_Pylock).validate_python(tomllib.loads(text))
     except (ValidationError, tomllib.TOMLDecodeError) as error:

@@ -193,9 +193,7 @@ def package_files(wheel: zipfile.ZipFile, metadata: WheelMetadata, layout: Layou
         if file.member.path in files:
             raise BadInput(f"two of its files are {file.member.path}", label)
         files[file.member.path] = file
-    rows = [
-        row for row in _record_rows(wheel, record_name, label) if row[0].rpartition("/")[2] not in _NOT_OURS
-    ]
+    rows = [row for row in _record_rows(wheel, record_name, label) if row[0].rpartition("/")[2] not in _NOT_OURS]
     generated = {
         f"{layout.site}/{record_name}": _encode_record(rows, edited, layout, metadata, label),
         f"{layout.site}/{metadata.dist_info}/INSTALLER": b"conda\n",

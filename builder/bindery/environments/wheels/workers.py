@@ -77,7 +77,8 @@ class _Worker(Generic[Given, Result]):
 
     def take(self) -> tuple[Given, Result]:
         piece = self._piece
-        assert piece is not None
+        if piece is None:
+            raise RuntimeError("nothing was given")
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
@@ -96,9 +97,7 @@ class _Worker(Generic[Given, Result]):
         self._process.join()
 
 
-def _serve(
-    function: Callable[[Given], Result], connection: Connection[Result | BinderyError, tuple[Given]]
-) -> None:
+def _serve(function: Callable[[Given], Result], connection: Connection[Result | BinderyError, tuple[Given]]) -> None:
     # Ctrl-C reaches the whole group; the parent alone decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
