@@ -2,7 +2,7 @@
 
 from bindery.clusters.address import AddressCluster, connect_cluster
 from bindery.clusters.cluster import Cluster
-from bindery.clusters.local import ClusterSize, LocalCluster, start_cluster
+from bindery.clusters.local import ClusterSize, LocalCluster, StartingCluster, begin_cluster, start_cluster
 from bindery.clusters.metrics import ClusterMetrics, MemorySample, TaskSpan
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "ClusterSize",
     "LocalCluster",
     "MemorySample",
+    "StartingCluster",
     "TaskSpan",
+    "begin_cluster",
     "connect_cluster",
     "start_cluster",
 ]

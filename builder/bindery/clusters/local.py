@@ -131,23 +131,49 @@ class LocalCluster:
         return self._conversation.ask(request, ANSWER_LIMIT_S)
 
 
-def start_cluster(
+class StartingCluster:
+    """A cluster whose process runs, and whose workers may not have come up yet. ``stop`` works from any thread."""
+
+    def __init__(
+        self, conversation: Conversation, request: dict[str, Json], size: ClusterSize, tls: Mapping[str, str]
+    ) -> None:
+        self._conversation, self._request, self._size, self._tls = conversation, request, size, tls
+
+    def finish(self, limit_s: float = START_LIMIT_S) -> LocalCluster:
+        """Return the cluster once all workers are there.
+
+        Raises:
+            ToolFailed: a worker did not come up in time, or the process ended; with the last lines of its stderr.
+
+        """
+        try:
+            started = cast("_Started", self._conversation.ask(self._request, limit_s))
+        except BaseException:
+            self.stop()
+            raise
+        return LocalCluster(self._conversation, started, self._size, self._tls)
+
+    def stop(self) -> None:
+        """End all that was started. May be called again."""
+        self._conversation.close()
+
+
+def begin_cluster(
     python: Path,
     environ: Mapping[str, str],
     *,
     size: ClusterSize,
     folder: Path,
     python_path: tuple[Path, ...] = (),
-    limit_s: float = START_LIMIT_S,
-) -> LocalCluster:
-    """Return a running cluster whose workers have all come up.
+) -> StartingCluster:
+    """Return a cluster that is coming up.
 
     ``python`` is the environment's, ``environ`` what its processes see. ``folder`` is made (0700) and holds the
     certificates and what workers spill. ``python_path`` is put before the workers' own: modules that notebooks
     import from their own folder, and so send to workers by name only.
 
     Raises:
-        ToolFailed: a worker did not come up in time, or the process ended; with the last lines of its stderr.
+        ToolFailed: the interpreter cannot be started, or the disk is full.
 
     """
     folder.mkdir(mode=0o700, parents=True)
@@ -158,7 +184,6 @@ def start_cluster(
         **certificates.environ("SCHEDULER", "WORKER", "CLIENT"),
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
     }
-    conversation = Conversation(python, {**environ, **tls}, folder)
     request: dict[str, Json] = {
         "do": "start",
         "workers": size.workers,
@@ -167,9 +192,23 @@ def start_cluster(
         "folder": str(spill),
         "python_path": [str(path) for path in python_path],
     }
-    try:
-        started = cast("_Started", conversation.ask(request, limit_s))
-    except BaseException:
-        conversation.close()
-        raise
-    return LocalCluster(conversation, started, size, certificates.environ("CLIENT"))
+    conversation = Conversation(python, {**environ, **tls}, folder)
+    return StartingCluster(conversation, request, size, certificates.environ("CLIENT"))
+
+
+def start_cluster(
+    python: Path,
+    environ: Mapping[str, str],
+    *,
+    size: ClusterSize,
+    folder: Path,
+    python_path: tuple[Path, ...] = (),
+    limit_s: float = START_LIMIT_S,
+) -> LocalCluster:
+    """Return a running cluster whose workers have all come up; see ``begin_cluster`` for the arguments.
+
+    Raises:
+        ToolFailed: a worker did not come up in time, or the process ended; with the last lines of its stderr.
+
+    """
+    return begin_cluster(python, environ, size=size, folder=folder, python_path=python_path).finish(limit_s)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen, TimeoutExpired
 from typing import TYPE_CHECKING
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LEASH = Path(__file__).with_name("leash.py")
 LAST_LINES = 20
+REAP_S = 5.0
 SOCKET_PATH_LIMIT = 100  # of 107 that Linux has, and 103 that macOS has
 
 
@@ -105,12 +108,23 @@ def describe_status(status: int | None) -> str:
     return f"it ended with status {status}"
 
 
+@contextmanager
+def hold_leash() -> Iterator[int]:
+    """Yield a file descriptor for the kernel's stdin: when the context or this process ends, the kernel is killed."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(writing)
+        os.close(reading)
+
+
 def kill_kernel(manager: AsyncKernelManager) -> None:
     """Kill the kernel and everything that it started. From any thread, at any time."""
-    process = getattr(manager.provisioner, "process", None)
-    pid = getattr(process, "pid", None)
-    if pid is not None:
-        try:
-            os.killpg(pid, signal.SIGKILL)  # the leash leads the group
-        except (ProcessLookupError, PermissionError):
-            return
+    process: Popen[bytes] | None = getattr(manager.provisioner, "process", None)
+    if process is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # the leash leads the group
+    with suppress(TimeoutExpired):
+        process.wait(REAP_S)

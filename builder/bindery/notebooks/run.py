@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bindery.clusters import ClusterSize, connect_cluster, start_cluster
+from bindery.clusters import ClusterSize, begin_cluster, connect_cluster
 from bindery.core import encode_json, write_file
 from bindery.notebooks.assemble import (
     assemble_result,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from bindery.clusters import Cluster
+    from bindery.clusters import Cluster, StartingCluster
     from bindery.core import Json, Progress, Settings
     from bindery.notebooks.collect import UnreadableNotebook
     from bindery.notebooks.observer import Observer
@@ -128,33 +128,25 @@ class _Run:
         self._sessions: set[Session] = set()
         self._guard = threading.Lock()
         self._stopping = False
+        self._starting: StartingCluster | None = None
         self._cluster: Cluster | None = None
         self._pool = ThreadPoolExecutor(max_workers=max(2, options.jobs), thread_name_prefix="bindery")
 
     def execute(
         self, notebooks: Sequence[Notebook | UnreadableNotebook]
     ) -> tuple[tuple[NotebookResult, ...], TriedImports, str]:
-        self._observer.run_started([one.name for one in notebooks])
-        results: dict[str, NotebookResult] = {}
-        readable: list[Notebook] = []
-        for one in notebooks:
-            if isinstance(one, Notebook):
-                readable.append(one)
-            else:
-                results[one.name] = self._finish(unreadable_result(one))
+        readable = [one for one in notebooks if isinstance(one, Notebook)]
         tried, cluster = self._prepare(readable)
-        ready = []
-        for notebook in readable:
-            refused = _refuse(notebook, tried)
-            if refused is None:
-                ready.append(notebook)
-            else:
-                results[notebook.name] = self._finish(refused)
+        refused = {one.name: result for one in notebooks if (result := _refuse(one, tried)) is not None}
+        ready = [notebook for notebook in readable if notebook.name not in refused]
         words = "none: no notebook could be executed"
         if ready:
             self._cluster = cluster.result()
             words = self._cluster.description
-            results |= self._execute_all(ready)
+            self._progress.say(f"{words}, dashboard at {self._cluster.dashboard or 'no address'}")
+        self._observer.run_started([one.name for one in notebooks])
+        results = {name: self._finish(result) for name, result in refused.items()}
+        results |= self._execute_all(ready)
         return tuple(results[one.name] for one in notebooks), tried, words
 
     def close(self) -> None:
@@ -164,16 +156,13 @@ class _Run:
             sessions = tuple(self._sessions)
         for session in sessions:
             session.kill()
-        if self._cluster is not None:
-            self._cluster.stop()
+        if self._starting is not None:
+            self._starting.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._cluster is not None:
-            self._cluster.stop()
 
     def _prepare(self, notebooks: Sequence[Notebook]) -> tuple[TriedImports, Future[Cluster]]:
         """Try the imports while the cluster starts: each keeps one core busy."""
-        cluster = self._pool.submit(self._start_cluster)
-        cluster.add_done_callback(self._keep_cluster)
+        cluster = self._start_cluster()
         self._pool.submit(_import_papermill)
         environ = self._seal(self._home)
         tried = try_imports(self._target.python, environ, self._modules, notebooks)
@@ -182,19 +171,14 @@ class _Run:
         self._progress.say(f"{counted}: {f'{failed} notebooks cannot run' if failed else 'all work'}")
         return tried, cluster
 
-    def _start_cluster(self) -> Cluster:
-        folder, options = self._workplace / "cluster", self._options
+    def _start_cluster(self) -> Future[Cluster]:
+        folder, options, python = self._workplace / "cluster", self._options, self._target.python
         environ = self._seal(make_home(self._workplace / "cluster-home"))
         if options.scheduler is not None:
             folder.mkdir()
-            return connect_cluster(self._target.python, environ, options.scheduler, folder=folder)
-        return start_cluster(
-            self._target.python, environ, size=options.size, folder=folder, python_path=(self._modules,)
-        )
-
-    def _keep_cluster(self, future: Future[Cluster]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._cluster = future.result()
+            return self._pool.submit(connect_cluster, python, environ, options.scheduler, folder=folder)
+        self._starting = begin_cluster(python, environ, size=options.size, folder=folder, python_path=(self._modules,))
+        return self._pool.submit(self._starting.finish)
 
     def _execute_all(self, notebooks: Sequence[Notebook]) -> dict[str, NotebookResult]:
         results: dict[str, NotebookResult] = {}
@@ -272,7 +256,10 @@ class _Run:
         return result
 
 
-def _refuse(notebook: Notebook, tried: TriedImports) -> NotebookResult | None:
+def _refuse(notebook: Notebook | UnreadableNotebook, tried: TriedImports) -> NotebookResult | None:
+    """Return the result of a notebook that need not be executed to know what becomes of it."""
+    if not isinstance(notebook, Notebook):
+        return unreadable_result(notebook)
     if tried.kernel_error is not None:
         error = tried.kernel_error
         message = f"the environment cannot start kernels: {error.name}: {error.value}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
@@ -16,7 +15,15 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient  # type: ignore[import-untyped]
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines  # type: ignore[import-untyped]
 
-from bindery.notebooks.kernels import KernelPlace, describe_status, kill_kernel, last_lines, make_manager, read_status
+from bindery.notebooks.kernels import (
+    KernelPlace,
+    describe_status,
+    hold_leash,
+    kill_kernel,
+    last_lines,
+    make_manager,
+    read_status,
+)
 from bindery.notebooks.results import Outcome
 
 if TYPE_CHECKING:
@@ -91,12 +98,12 @@ class Session:
             log=LOG,
         )
         try:
-            with self._place.errors.open("wb") as errors:
+            with hold_leash() as leash, self._place.errors.open("wb") as errors:
                 client.execute(
                     cleanup_kc=True,
                     cwd=str(self._place.cwd),
                     env=dict(self._place.environ),
-                    stdin=subprocess.PIPE,  # stays open as long as this process lives: the leash
+                    stdin=leash,
                     stdout=errors,
                     stderr=errors,
                 )
