@@ -1,5 +1,7 @@
 """What to install: specs, locks, channels, releases."""
 
+from bindery.environments.changes import PackageChange, PackageState, compare_packages
+from bindery.environments.check import CheckFinding, EnvironmentCheck, check_environment, check_lock
 from bindery.environments.environment import Environment, find_environment, list_environments
 from bindery.environments.lockfile import (
     Lock,
@@ -10,20 +12,65 @@ from bindery.environments.lockfile import (
     read_lock,
     write_lock,
 )
+from bindery.environments.package_lists import PackageList, list_lock, read_package_list
+from bindery.environments.realise import realise
 from bindery.environments.realised import PackagesChoice, PackagesSource, Realised
+from bindery.environments.release_format import Release, Withdrawal
+from bindery.environments.releases import (
+    PublishedRelease,
+    find_release,
+    list_releases,
+    read_released_lock,
+    release_of,
+    withdraw_release,
+    write_release,
+)
+from bindery.environments.relock import LockPlan, LockRequest, plan_lock
+from bindery.environments.render import render_explicit
+from bindery.environments.solve import SolveOptions, solve_lock
+from bindery.environments.spec import Requirement, Spec, read_spec
 
 __all__ = [
+    "CheckFinding",
     "Environment",
+    "EnvironmentCheck",
     "Lock",
+    "LockPlan",
+    "LockRequest",
     "LockedChannel",
     "LockedPackage",
+    "PackageChange",
+    "PackageList",
+    "PackageState",
     "PackagesChoice",
     "PackagesSource",
+    "PublishedRelease",
     "Realised",
+    "Release",
+    "Requirement",
+    "SolveOptions",
+    "Spec",
+    "Withdrawal",
+    "check_environment",
+    "check_lock",
+    "compare_packages",
     "encode_lock",
     "find_environment",
+    "find_release",
     "list_environments",
+    "list_lock",
+    "list_releases",
     "parse_lock",
+    "plan_lock",
     "read_lock",
+    "read_package_list",
+    "read_released_lock",
+    "read_spec",
+    "realise",
+    "release_of",
+    "render_explicit",
+    "solve_lock",
+    "withdraw_release",
     "write_lock",
+    "write_release",
 ]

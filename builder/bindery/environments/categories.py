@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bindery.environments.lockfile import MAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bindery.environments.lockfile import LockedPackage
     from bindery.environments.spec import Requirement
@@ -24,7 +24,7 @@ def with_categories(packages: Sequence[LockedPackage], requested: Iterable[Requi
         by_name.setdefault(_spelt_alike(package.name), []).append(package)
     categories: dict[tuple[str, str, str], set[str]] = {package.key: set() for package in packages}
     for requirement in requested:
-        for package in _closure(requirement.name, by_name, lambda name: by_name.get(_spelt_alike(name), [])):
+        for package in _closure(requirement.name, by_name):
             categories[package.key].add(requirement.category)
     return tuple(
         replace(package, category=category, optional=category != MAIN)
@@ -33,22 +33,18 @@ def with_categories(packages: Sequence[LockedPackage], requested: Iterable[Requi
     )
 
 
-def _closure(
-    name: str,
-    by_name: Mapping[str, list[LockedPackage]],
-    find: Callable[[str], list[LockedPackage]],
-) -> Iterable[LockedPackage]:
-    del by_name
+def _closure(name: str, by_name: Mapping[str, list[LockedPackage]]) -> Iterable[LockedPackage]:
+    """Yield the packages of this name, and all that they need."""
     seen: set[str] = set()
-    todo = [name]
+    todo = [_spelt_alike(name)]
     while todo:
         current = todo.pop()
-        if current in seen or current.startswith("__"):
+        if current in seen:
             continue
         seen.add(current)
-        for package in find(current):
+        for package in by_name.get(current, []):
             yield package
-            todo.extend(dependency for dependency, _ in package.dependencies)
+            todo.extend(_spelt_alike(dependency) for dependency, _ in package.dependencies)
 
 
 def _reduced(categories: set[str]) -> list[str]:

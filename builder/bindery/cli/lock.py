@@ -1,0 +1,112 @@
+"""``bindery lock``: spec → ``conda-lock.yml``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bindery.cli.changes import changes_as_json, print_changes
+from bindery.cli.display import make_progress
+from bindery.cli.options import json_option, quiet_option
+from bindery.core import CheckFailed, default_store, encode_json, read_settings
+from bindery.environments import LockRequest, check_lock, find_environment, plan_lock, write_lock
+
+if TYPE_CHECKING:
+    from bindery.core import Progress
+    from bindery.environments import Environment, LockPlan
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return both sides of the first ``=`` of each value."""
+    pairs = []
+    for value in values:
+        name, _, rest = value.partition("=")
+        if not name or not rest:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE", ctx, param)
+        pairs.append((name, rest))
+    return tuple(pairs)
+
+
+@click.command("lock")
+@click.argument("name", metavar="ENVIRONMENT")
+@click.option("--update", metavar="PACKAGE", multiple=True, help="Bring this package up to date and keep all others.")
+@click.option(
+    "--locked-from",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Keep the packages of this conda-lock.yml where the spec lets them be.",
+)
+@click.option(
+    "--channel-mirror",
+    "mirrors",
+    metavar="NAME=PLACE",
+    callback=_pairs,
+    multiple=True,
+    help="Read the channel NAME from this folder or URL, which has the same bytes; the lock names the true URLs.",
+)
+@click.option(
+    "--metadata",
+    metavar="KEY=TEXT",
+    callback=_pairs,
+    multiple=True,
+    help="Write this into the lock's custom_metadata.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Like --dry-run, and exit with 1 if anything would change.")
+@json_option
+@quiet_option
+def command(  # noqa: PLR0913 - click hands over one argument an option
+    *,
+    name: str,
+    update: tuple[str, ...],
+    locked_from: Path | None,
+    mirrors: tuple[tuple[str, str], ...],
+    metadata: tuple[tuple[str, str], ...],
+    dry_run: bool,
+    only_check: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Solve an environment for all its platforms and write its lock.
+
+    The packages and hashes go to environments/<name>/conda-lock.yml, in conda-lock's format: whatever installs such
+    files installs this one.
+    """
+    environment = find_environment(read_settings(Path.cwd()), name)
+    request = LockRequest(mirrors=dict(mirrors), locked_from=locked_from, update=update, metadata=metadata)
+    progress = make_progress(quiet=quiet)
+    plan = plan_lock(environment, request, store=default_store(os.environ), progress=progress)
+    if not dry_run and not only_check:
+        write_lock(plan.lock, environment.lock_path)
+        _check(environment)
+    _show(environment, plan, progress, as_json=as_json, wrote=not dry_run and not only_check)
+    if only_check and plan.changes:
+        raise CheckFailed(f"a new solve changes {len(plan.changes)} packages", str(environment.lock_path))
+
+
+def _check(environment: Environment) -> None:
+    for finding in check_lock(environment):
+        raise CheckFailed(finding.what, finding.where, finding.fix)
+
+
+def _show(environment: Environment, plan: LockPlan, progress: Progress, *, as_json: bool, wrote: bool) -> None:
+    counts = {platform: len(plan.lock.packages_for(platform)) for platform in plan.lock.platforms}
+    if as_json:
+        document = encode_json(
+            {
+                "schema": 1,
+                "environment": environment.name,
+                "lock": str(environment.lock_path),
+                "written": wrote,
+                "packages": dict(counts),
+                "changes": changes_as_json(plan.changes),
+            }
+        )
+        click.echo(document)
+        return
+    if plan.previous is not None:
+        print_changes(plan.changes, len(counts))
+    each = ", ".join(f"{count} on {platform}" for platform, count in counts.items())
+    progress.say(f"{'wrote' if wrote else 'would write'} {environment.lock_path}: {each}")

@@ -1,0 +1,91 @@
+"""Whether an environment is as it should be: its lock current, its releases untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput
+from bindery.environments.content_hash import accepted_hashes
+from bindery.environments.lockfile import read_lock
+from bindery.environments.releases import list_releases
+from bindery.environments.spec import read_spec
+
+if TYPE_CHECKING:
+    from bindery.environments.environment import Environment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckFinding:
+    """Something that does not hold, where, and what to do about it."""
+
+    where: str
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnvironmentCheck:
+    """What was looked at, in numbers, and what does not hold."""
+
+    name: str
+    platforms: int
+    packages: int
+    releases: int
+    wheels: tuple[str, ...]
+    findings: tuple[CheckFinding, ...]
+
+
+def check_lock(environment: Environment) -> tuple[CheckFinding, ...]:
+    """Return why the environment's lock is stale; nothing if it is current, or if there are only pins of wheels.
+
+    Raises:
+        BadInput: the spec or the lock cannot be read.
+
+    """
+    where, fix = str(environment.lock_path), environment.fix
+    if not environment.lock_path.is_file():
+        missing = CheckFinding(where=where, what="there is no lock", fix=fix)
+        return () if environment.wheels_paths else (missing,)
+    lock = read_lock(environment.lock_path, fix)
+    if not environment.sources:
+        return ()
+    spec = read_spec(environment)
+    if spec.platforms != lock.platforms:
+        what = f"is locked for {', '.join(lock.platforms)}, and the spec asks for {', '.join(spec.platforms)}"
+        return (CheckFinding(where=where, what=what, fix=fix),)
+    recorded = dict(lock.content_hash)
+    stale = [platform for platform in spec.platforms if recorded.get(platform) not in accepted_hashes(spec, platform)]
+    if not stale:
+        return ()
+    what = f"was solved for another spec than {', '.join(lock.sources)} is now, on {', '.join(stale)}"
+    return (CheckFinding(where=where, what=what, fix=fix),)
+
+
+def check_environment(environment: Environment) -> EnvironmentCheck:
+    """Return what holds and what does not: lock, releases, pins."""
+    findings: list[CheckFinding] = []
+    platforms = packages = releases = 0
+    try:
+        findings.extend(check_lock(environment))
+        if environment.lock_path.is_file():
+            lock = read_lock(environment.lock_path, environment.fix)
+            platforms, packages = len(lock.platforms), len(lock.packages)
+    except BadInput as error:
+        findings.append(_finding(error))
+    try:
+        releases = len(list_releases(environment))
+    except BadInput as error:
+        findings.append(_finding(error))
+    return EnvironmentCheck(
+        name=environment.name,
+        platforms=platforms,
+        packages=packages,
+        releases=releases,
+        wheels=tuple(path.name for path in environment.wheels_paths),
+        findings=tuple(findings),
+    )
+
+
+def _finding(error: BadInput) -> CheckFinding:
+    return CheckFinding(where=error.where, what=error.what, fix=error.fix)

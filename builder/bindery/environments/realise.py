@@ -1,0 +1,106 @@
+"""Environment → what is installed: the committed lock where conda-forge answers, else one of a wheel channel."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput
+from bindery.environments.channels import resolve_channels
+from bindery.environments.lockfile import read_lock
+from bindery.environments.realised import Realised
+from bindery.environments.releases import release_of
+
+if TYPE_CHECKING:
+    from bindery.core import Progress, Store
+    from bindery.environments.environment import Environment
+    from bindery.environments.lockfile import Lock
+    from bindery.environments.realised import PackagesChoice
+
+PROBE_TIMEOUT_S = 3.0
+
+
+def realise(
+    environment: Environment,
+    *,
+    packages: PackagesChoice,
+    interpreter: str | None,
+    platform: str,
+    store: Store,
+    progress: Progress,
+) -> Realised:
+    """Return what is installed on the platform; the committed lock is never changed.
+
+    With ``auto`` the committed lock is taken if its first channel answers, and otherwise a wheel channel, which is
+    said in one line. ``interpreter`` is for a wheel channel: a version or a path, None for the one that fits best.
+
+    Raises:
+        BadInput: the lock, the spec or the pins cannot be used.
+        ToolFailed: a tool, the network or the disk failed.
+
+    """
+    if packages == "auto":
+        reason = _why_not_conda(environment, interpreter, platform)
+        packages = "wheels" if reason else "conda-forge"
+        if reason:
+            progress.say(f"{environment.name}: {reason}; taking wheels instead (--packages names one of the two)")
+    if packages == "wheels":
+        # What fetches and converts wheels is imported where wheels are wanted.
+        from bindery.environments.wheel_lock import realise_wheels  # noqa: PLC0415
+
+        return realise_wheels(environment, interpreter=interpreter, platform=platform, store=store, progress=progress)
+    if interpreter is not None:
+        raise BadInput(
+            "--python is for wheel channels: the lock names the Python of conda-forge's packages",
+            str(environment.lock_path),
+            "leave it out, or add --packages wheels",
+        )
+    lock = _read_committed(environment, platform)
+    release = release_of(environment, lock, platform)
+    return Realised(
+        environment=environment,
+        lock=lock,
+        packages="conda-forge",
+        platform=platform,
+        label=make_label(environment, release),
+        release=release,
+    )
+
+
+def make_label(environment: Environment, release: str | None) -> str:
+    """Return what people read: ``Pangeo 2025.08.14``."""
+    title = environment.name.replace("-", " ").title()
+    return f"{title} {release}" if release else title
+
+
+def _why_not_conda(environment: Environment, interpreter: str | None, platform: str) -> str:
+    """Return why the committed lock is not taken; empty if it is."""
+    if not environment.lock_path.is_file():
+        return "it has no conda-lock.yml yet"
+    if interpreter is not None:
+        return "an interpreter was chosen"
+    channels = resolve_channels(_read_committed(environment, platform).channels, {})
+    silent = next((channel.name for channel in channels if not _answers(channel.fetch_url)), None)
+    return f"{silent} does not answer" if silent else ""
+
+
+def _read_committed(environment: Environment, platform: str) -> Lock:
+    lock = read_lock(environment.lock_path, environment.fix)
+    if platform not in lock.platforms:
+        raise BadInput(
+            f"is not locked for {platform}, only for {', '.join(lock.platforms)}",
+            str(environment.lock_path),
+            f"add {platform} to the platforms in environment.yml, then {environment.fix}",
+        )
+    return lock
+
+
+def _answers(channel_url: str) -> bool:
+    request = urllib.request.Request(f"{channel_url}noarch/repodata.json.zst", method="HEAD")  # noqa: S310 - a channel's
+    try:
+        with urllib.request.urlopen(request, timeout=PROBE_TIMEOUT_S) as response:  # noqa: S310 - the same
+            return bool(response.status < 400)
+    except (OSError, ValueError):
+        # urllib's errors are kinds of OSError, those of http.client and of odd URLs are not.
+        return False
