@@ -40,8 +40,7 @@ def main() -> int:
                 print(f"error: {case.name}: {error}", file=sys.stderr)
                 failed = True
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    print(f"{machine}, load {os.getloadavg()[0]:.1f}
-")
+    print(f"{machine}, load {os.getloadavg()[0]:.1f}\n")
     print(render(rows))
     return 4 if failed else int(any(row[-1] != "held" for row in rows))
 
