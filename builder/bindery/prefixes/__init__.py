@@ -2,6 +2,7 @@
 
 from bindery.prefixes.environ import process_environ
 from bindery.prefixes.install import Prefix, ensure_prefix, prefix_path, verify_prefix
+from bindery.prefixes.kernelspec import kernel_name, register_kernel
 from bindery.prefixes.record import read_record
 from bindery.prefixes.verify import Finding
 
@@ -9,8 +10,10 @@ __all__ = [
     "Finding",
     "Prefix",
     "ensure_prefix",
+    "kernel_name",
     "prefix_path",
     "process_environ",
     "read_record",
+    "register_kernel",
     "verify_prefix",
 ]

@@ -19,6 +19,25 @@ TIMEOUT_S = 60.0
 _FOREIGN = re.compile(
     r"(PYTHON|CONDA|_CE_|LD_|DYLD_|MAMBA_|PIXI_).*|VIRTUAL_ENV.*|__PYVENV_LAUNCHER__|GDAL_(DATA|DRIVER_PATH)|PROJ_(DATA|LIB)"
 )
+# Those of them that matter to a kernel, whose specification can only name what it takes away.
+FOREIGN_NAMES = (
+    "CONDA_EXE",
+    "CONDA_PYTHON_EXE",
+    "CONDA_SHLVL",
+    "GDAL_DATA",
+    "GDAL_DRIVER_PATH",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PROJ_DATA",
+    "PROJ_LIB",
+    "PYTHONHOME",
+    "PYTHONOPTIMIZE",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "PYTHONWARNINGS",
+    "VIRTUAL_ENV",
+)
 _SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "PATH", "HOME", "LC_ALL"})
 _SOURCE_ALL = 'for script in "$@"; do . "$script"; done >/dev/null 2>&1 </dev/null; exec /usr/bin/env -0'
 
@@ -32,21 +51,26 @@ def process_environ(prefix: Path, base: Mapping[str, str]) -> dict[str, str]:
 
     """
     kept = {name: value for name, value in base.items() if not _FOREIGN.fullmatch(name)}
+    path = f"{prefix}/bin:{kept.get('PATH') or SYSTEM_PATH}"
+    return {**kept, **prefix_variables(prefix), "PATH": path}
+
+
+def prefix_variables(prefix: Path) -> dict[str, str]:
+    """Return what the prefix itself sets, but for PATH.
+
+    Raises:
+        BadInput: a file of variables in the prefix is damaged.
+        ToolFailed: its activation scripts cannot be run.
+
+    """
     return {
-        **kept,
         **ensure_activation(prefix),
-        "PATH": f"{prefix}/bin:{kept.get('PATH') or SYSTEM_PATH}",
         "CONDA_PREFIX": str(prefix),
         "CONDA_DEFAULT_ENV": str(prefix),
         "PYTHONNOUSERSITE": "1",
         # The prefix has its bytecode; what is written into it later would be found by `bindery verify`.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def removed_names(names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return those of the names that a process of a prefix must not inherit, sorted."""
-    return tuple(sorted(name for name in names if _FOREIGN.fullmatch(name)))
 
 
 def ensure_activation(prefix: Path) -> dict[str, str]:

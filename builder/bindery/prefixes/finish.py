@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bindery.prefixes.contents import PackageContents
     from bindery.prefixes.tree import ExpectedTree
 
-_CLOBBERED = "__clobber-from-"
+_CLOBBERS = "__clobbers__"
 _MARK = "CACHEDIR.TAG"
 
 
@@ -33,17 +33,14 @@ def finish_tree(contents: tuple[PackageContents, ...], tree: ExpectedTree, root:
 
 
 def _settle_clobbers(tree: ExpectedTree, root: Path) -> None:
-    """Where packages share a path, rattler keeps all of them under names of its own: keep the right one."""
+    """Where packages share a path, rattler keeps the others' files in a folder of its own: keep the right one."""
     for path in tree.losers:
-        place = root / path
         entry = tree.entries[path]
-        others = sorted(place.parent.glob(f"{place.name}{_CLOBBERED}*"))
-        if isinstance(entry, ExpectedFile) and not _has(place, entry):
-            right = [other for other in others if _has(other, entry)]
-            if right:
-                right[0].replace(place)
-        for other in others:
-            other.unlink(missing_ok=True)
+        if isinstance(entry, ExpectedFile) and not _has(root / path, entry):
+            other = root / _CLOBBERS / entry.package / path
+            if _has(other, entry):
+                other.replace(root / path)
+    remove_tree(root / _CLOBBERS)
 
 
 def _has(path: Path, entry: ExpectedFile) -> bool:

@@ -13,7 +13,7 @@ from bindery.prefixes.environ import ensure_activation
 from bindery.prefixes.expected import expect_tree
 from bindery.prefixes.fetch import fetch_archives
 from bindery.prefixes.finish import finish_tree
-from bindery.prefixes.linking import link_packages
+from bindery.prefixes.linking import LinkFailed, link_packages
 from bindery.prefixes.record import PREFIXES, write_record
 from bindery.prefixes.verify import verify_tree
 
@@ -31,6 +31,9 @@ FORMAT = 1
 """Counts how prefixes were made: another number, other prefixes. 1: unchecked-hash bytecode, files read-only."""
 _KEY_DIGITS = 32
 _SHOWN = 5
+ATTEMPTS = 3
+"""The first may find that packages are missing, the second that others were edited."""
+_WRONG = "a package contradicts itself, or bindery is wrong; nothing was installed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,23 +105,36 @@ def _contents(realised: Realised, store: Store, progress: Progress) -> tuple[Pac
 
 def _build(realised: Realised, store: Store, path: Path, work: Path, progress: Progress) -> None:
     contents = _contents(realised, store, progress)
+    cache = store.root / PACKAGES
     with ThreadPoolExecutor(1) as pool:
         expected = pool.submit(expect_tree, contents, str(path), realised.platform)
-        link_packages(contents, work, str(path), store.root / PACKAGES, progress)
-        tree = expected.result()
-    findings = _finish(contents, tree, work, progress)
-    if findings:
-        # Somebody edited the unpacked packages, or they were only half unpacked: once more, from the archives.
-        progress.say(f"{_sentence(findings)}; unpacking again")
-        damaged = {finding.package for finding in findings}
-        for package in contents:
-            if package.locked.name in damaged or "" in damaged:
-                _forget(store.root / PACKAGES, package)
-        remove_tree(work)
-        link_packages(contents, work, str(path), store.root / PACKAGES, progress)
-        findings = _finish(contents, tree, work, progress)
-    if findings:
-        raise CheckFailed(_sentence(findings), realised.label, "this is a bug in bindery; nothing was installed")
+        for attempt in range(ATTEMPTS):
+            is_last = attempt == ATTEMPTS - 1
+            try:
+                link_packages(contents, work, str(path), cache, progress)
+            except LinkFailed as error:
+                expected.result()  # knows better what is wrong with a package
+                if is_last:
+                    raise
+                damaged, why = _named(contents, str(error)), error.what
+            else:
+                findings = _finish(contents, expected.result(), work, progress)
+                if not findings:
+                    return
+                if is_last:
+                    raise CheckFailed(_sentence(findings), realised.label, _WRONG)
+                names = {finding.package for finding in findings}
+                damaged = [package for package in contents if package.locked.name in names]
+                why = _sentence(findings)
+            # Somebody edited the unpacked packages, or they were only half unpacked: again, from the archives.
+            progress.say(f"{why}; unpacking again")
+            for package in damaged or contents:
+                _forget(cache, package)
+            remove_tree(work)
+
+
+def _named(contents: tuple[PackageContents, ...], text: str) -> list[PackageContents]:
+    return [package for package in contents if package.locked.file_name in text]
 
 
 def _finish(

@@ -25,13 +25,18 @@ _FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "os er
 _LAST_BYTES = 2000
 
 
+class LinkFailed(ToolFailed):
+    """rattler failed, and not for want of space: perhaps an unpacked package is damaged."""
+
+
 def link_packages(
     packages: Sequence[PackageContents], target: Path, prefix: str, cache: Path, progress: Progress
 ) -> None:
     """Unpack what the cache lacks, and link every package into ``target`` as if that were ``prefix``.
 
     Raises:
-        ToolFailed: rattler failed, took too long, or the disk is full.
+        LinkFailed: rattler failed or took too long.
+        ToolFailed: the disk is full.
 
     """
     order = LinkOrder(
@@ -78,7 +83,7 @@ def _converse(process: subprocess.Popen[bytes], order: LinkOrder, task: Task) ->
 def _failed(failure: str, cache: Path) -> ToolFailed:
     if any(sign in failure for sign in _FULL):
         return ToolFailed("the disk is full", str(cache), "free some space, or set BINDERY_STORE")
-    return ToolFailed(f"packages cannot be linked: {failure}", str(cache))
+    return LinkFailed(f"packages cannot be linked: {failure}", str(cache))
 
 
 def _fields(package: PackageContents) -> dict[str, str]:
