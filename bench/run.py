@@ -12,10 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bindery.core import BinderyError
 from cases import CASES
 from frame import Place, describe, render
-
-from bindery.core import BinderyError
 
 
 def main() -> int:

@@ -67,6 +67,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result: object = bindery.main(args=list(arguments), prog_name="bindery", standalone_mode=False)
         sys.stdout.flush()
+    except SystemExit as error:
+        # click says 1 when nobody reads stdout any more; 1 is our word for a difference.
+        if isinstance(error.__context__, BrokenPipeError):
+            return _show(error.__context__)
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last one to catch it
         return _show(error)
     return result if isinstance(result, int) else 0
