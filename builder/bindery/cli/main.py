@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -15,7 +16,7 @@ from bindery.cli.help import HelpContext
 from bindery.core import BinderyError, ToolFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "Environments": ("lock", "check", "diff"),
@@ -28,11 +29,35 @@ INTERRUPTED = 130
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads our stdout any more. click would end with 1, which is our word for a difference."""
+
+
+@contextmanager
+def _broken_pipes_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
+
+
 class LazyGroup(click.Group):
     """Commands whose modules, ``bindery.cli.<name>``, are imported when they are needed."""
 
     context_class = HelpContext
     groups: ClassVar[Mapping[str, Sequence[str]]] = GROUPS
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        """Return the context of these words; help and version are printed on the way."""
+        with _broken_pipes_told():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Return what the command returns."""
+        with _broken_pipes_told():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
@@ -67,11 +92,6 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result: object = bindery.main(args=list(arguments), prog_name="bindery", standalone_mode=False)
         sys.stdout.flush()
-    except SystemExit as error:
-        # click says 1 when nobody reads stdout any more; 1 is our word for a difference.
-        if isinstance(error.__context__, BrokenPipeError):
-            return _show(error.__context__)
-        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last one to catch it
         return _show(error)
     return result if isinstance(result, int) else 0
@@ -88,6 +108,10 @@ def _show(error: BaseException) -> int:
         case BinderyError() if error.exit_code != OUR_BUG:
             click.echo(f"error: {error}", err=True)
             return error.exit_code
+        case _ReaderGoneError() | BrokenPipeError():
+            # Whoever reads our stdout has read enough; keep Python from complaining about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ToolFailed.exit_code
         case OSError():
             _show_os_error(error)
             return ToolFailed.exit_code
@@ -100,10 +124,6 @@ def _show(error: BaseException) -> int:
 
 
 def _show_os_error(error: OSError) -> None:
-    if isinstance(error, BrokenPipeError):
-        # Whoever reads our stdout has read enough; keep Python from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     what = _FULL.get(error.errno or 0, error.strerror or str(error))
     where = error.filename or ("stdout" if error.errno in _FULL else "input/output")
     fix = "free some space, or set BINDERY_STORE" if error.errno in _FULL else ""
