@@ -17,7 +17,7 @@ from bindery.core import ToolFailed, digest_bytes, parse_digest, run_process
 from bindery.core.tarstreams import EXECUTABLE, PLAIN, bytes_member, file_member, link_member
 from bindery.environments.wheels.archive import PLACEHOLDER, CondaPackage, PackageFile
 from bindery.environments.wheels.convert import RECORD_NAME, write_package
-from bindery.environments.wheels.debian import LEFT_OUT, mend_debian
+from bindery.environments.wheels.debian import LEFT_OUT, SITECUSTOMIZE, is_changed, mend_debian
 from bindery.environments.wheels.elf import is_elf, parse_needs
 from bindery.environments.wheels.interpreters import Interpreter, clean_environ
 
@@ -27,20 +27,22 @@ if TYPE_CHECKING:
     from bindery.core import Digest
 
 # A new number packs every interpreter anew: raise it when a package's bytes change for the same interpreter.
-FORMAT = 1
+FORMAT = 2
 IDENTITY_NAME = "identity"
 _LDD_S = 120.0
 _LDD_LINE = re.compile(r"\s*(\S+) => (/\S+)")
 # glibc belongs to the machine that runs the prefix.
-_GLIBC = re.compile(r"(libc|libm|libpthread|libdl|librt|libutil|libresolv|libanl|libnss_\w+|libnsl)\.so\.\d|ld-linux.*")
+_GLIBC = re.compile(
+    r"(libc|libm|libpthread|libdl|librt|libutil|libresolv|libanl|libnss_\w+)\.so\.\d|libnsl\.so\.1|ld-linux.*"
+)
 _CXX = ("libstdc++.so.6", "libgcc_s.so.1")
-# What nobody needs who does not develop CPython: its tests, its editor, its bundled pip, and what needs Tk.
+# What nobody needs who does not develop CPython: its tests, its editor, its bundled pip, and what needs Tk or NIS.
 _LEFT_OUT = frozenset(
     {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "idle_test", "turtledemo"}
     | {"ensurepip", "tkinter"}
 )
 _LEFT_OUT_FILE = re.compile(
-    r".*\.(a|o|pyc)|(_tkinter|_test\w*|_ctypes_test|_xx\w+|xx\w+)\.cpython-.*|EXTERNALLY-MANAGED|sitecustomize\.py"
+    r".*\.(a|o|pyc)|(_tkinter|nis|_test\w*|_ctypes_test|_xx\w+|xx\w+)\.cpython-.*|EXTERNALLY-MANAGED|sitecustomize\.py"
 )
 
 
@@ -98,6 +100,8 @@ def plan_python(interpreter: Interpreter, environ: Mapping[str, str], scratch: P
     files = [*texts, *_patched(binaries, scratch / "python", environ), *_links(interpreter)]
     readme = b"Packages that were installed for this Python.\n"
     files.append(PackageFile(member=bytes_member(f"lib/python{minor}/site-packages/README.txt", readme)))
+    if is_changed((interpreter.stdlib / "site.py").read_bytes()):
+        files.append(PackageFile(member=bytes_member(f"lib/python{minor}/sitecustomize.py", SITECUSTOMIZE)))
     tag = minor.replace(".", "")
     python = CondaPackage(
         name="python",

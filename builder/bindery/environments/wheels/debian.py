@@ -3,6 +3,9 @@
 Debian's ``site`` adds folders named dist-packages, and leaves out site-packages unless it runs in a virtual
 environment. Its ``sysconfig`` and ``distutils`` install into ``local/lib/python3.X/dist-packages``. Each of them has
 upstream's answer for virtual environments, so the mended files take that answer always.
+
+Since Python 3.11 ``site`` is also frozen into the program, and that one is imported. It runs ``sitecustomize`` at its
+end, which is where the mended one takes its place.
 """
 
 from __future__ import annotations
@@ -24,8 +27,35 @@ _CHANGES = {
     "distutils/sysconfig.py": ((b"    return " + _IN_VENV, b"    return True"),),
     "sysconfig.py": ((b"if " + _IN_VENV + b":", b"if True:"),),
 }
+SITECUSTOMIZE = b'''"""Put this folder's site, which knows no dist-packages, in the place of the one frozen into the program."""
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+
+
+def _run(name, spec):
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+_folder = os.path.dirname(os.path.abspath(__file__))
+# The module that is being imported now stays where it is, so site does not start over.
+_run("site", importlib.util.spec_from_file_location("site", os.path.join(_folder, "site.py")))
+# Somebody's own sitecustomize, which this one would hide.
+_spec = importlib.machinery.PathFinder.find_spec("sitecustomize", [path for path in sys.path if path != _folder])
+if _spec is not None and _spec.loader is not None:
+    _run("sitecustomize", _spec)
+'''
 # setuptools imports this one, if it is there, to learn Debian's folders.
 LEFT_OUT = frozenset({"_distutils_system_mod.py"})
+
+
+def is_changed(site: bytes) -> bool:
+    """Tell whether this ``site.py`` is Debian's."""
+    return _MARK in site.split(b"def getsitepackages(")[-1]
 
 
 def mend_debian(name: str, data: bytes, where: str) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, ToolFailed, parse_json, run_process
+from bindery.environments.wheels.elf import parse_needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -168,10 +169,10 @@ def _try(path: Path, environ: Mapping[str, str]) -> Interpreter | None:
 
 def _interpreter(answer: _Answer) -> Interpreter:
     library = None
-    if answer.library and answer.library_folder:
-        library = Path(answer.library_folder) / answer.library
-        if not library.is_file():
-            library = Path(answer.base_prefix) / "lib" / answer.library
+    # Debian's program is linked statically, though a libpython may lie beside it.
+    if answer.library and answer.library in parse_needs(Path(answer.executable).read_bytes()).libraries:
+        folders = (Path(answer.library_folder), Path(answer.base_prefix) / "lib")
+        library = next((folder / answer.library for folder in folders if (folder / answer.library).is_file()), None)
     return Interpreter(
         version=answer.version,
         executable=Path(answer.executable),

@@ -61,6 +61,7 @@ METAPACKAGES = (
 
 # What wheels need and their metadata does not say. conda-forge's recipes say it.
 MISSING_NEEDS = {
+    "batchspawner": ("jinja2", "jupyterhub-base"),  # it is imported by JupyterHub, and imports it
     "h5netcdf": ("h5py",),  # an extra there, but it is the only back end that reads local files
 }
 
