@@ -5,8 +5,8 @@ edge by a step or two of 256, and a value on the border between two colours of a
 
 - the sizes must be equal, and the number of frames of an animation;
 - a pixel is *changed* if one of its channels differs by more than 8 of 255 steps, which the eye can find;
-- changed pixels that touch each other are a difference (a letter, a line, a marker); single ones are forgiven up to
-  one in 50,000, because a moved border between colours leaves such;
+- a changed pixel beside one that differs by more than 2 steps is a difference (a letter, a line, a marker); those
+  that stand alone are forgiven up to one in 50,000, because a moved border between colours leaves such;
 - where more than 1 pixel in 200 differs by more than 2 steps, the colours as a whole have shifted: a difference too.
 
 A mean over the picture (RMS, structural similarity) would need one threshold for a whole map and for one letter of a
@@ -83,27 +83,27 @@ def _compare_frames(reference: _Pixels, actual: _Pixels) -> Difference | None:
 
 def _find(steps: _Pixels) -> _Marked | None:
     changed: _Mask = steps > _CHANGED_STEPS
+    shifted: _Mask = steps > _SHIFTED_STEPS
     count = int(changed.sum())
-    if _touches(changed).any() or count > max(1, steps.size // _PIXELS_PER_SINGLE):
+    if (changed & _has_neighbour(shifted)).any() or count > max(1, steps.size // _PIXELS_PER_SINGLE):
         pixels = "1 pixel" if count == 1 else f"{count:,} pixels"
         return _Marked(reason=f"{pixels} of {steps.size:,} changed {_place(changed)}", pixels=changed)
-    shifted: _Mask = steps > _SHIFTED_STEPS
     share = float(shifted.mean())
     if share > _SHIFTED_SHARE:
         return _Marked(reason=f"the colours of {share:.0%} of the picture shifted {_place(shifted)}", pixels=shifted)
     return None
 
 
-def _touches(changed: _Mask) -> _Mask:
-    """Return the changed pixels that have a changed one beside, above, below or across a corner of them."""
-    padded = np.pad(changed, 1)
-    neighbours = np.zeros_like(changed)
-    height, width = changed.shape
+def _has_neighbour(pixels: _Mask) -> _Mask:
+    """Return where one of the pixels stands beside, above, below or across a corner."""
+    padded = np.pad(pixels, 1)
+    neighbours = np.zeros_like(pixels)
+    height, width = pixels.shape
     for down in range(3):
         for right in range(3):
             if (down, right) != (1, 1):
                 neighbours |= padded[down : down + height, right : right + width]
-    return changed & neighbours
+    return neighbours
 
 
 def _box(pixels: _Mask) -> tuple[int, int, int, int]:

@@ -49,7 +49,7 @@ def compare_drawings(reference: Tag, actual: Tag, where: str) -> list[str]:
 
 def _elements(root: Tag) -> list[_Element]:
     tags = [tag for tag in root.find_all() if not _is_metadata(tag)]
-    ids = {str(tag["id"]): f"name-{number}" for number, tag in enumerate(tags) if tag.get("id")}
+    ids = {str(tag["id"]): f"element_{number}" for number, tag in enumerate(tags) if tag.get("id")}
     return [(tag.name, _attributes(tag, ids)) for tag in tags]
 
 
@@ -62,7 +62,7 @@ def _attributes(tag: Tag, ids: dict[str, str]) -> dict[str, str]:
     for key, value in tag.attrs.items():
         text = " ".join(value) if isinstance(value, list) else str(value)
         # Ids that scripts and labels refer to say nothing; only which element refers to which does.
-        found[key] = ids.get(text, text) if key == "id" else _REFERENCE.sub(lambda m: ids.get(m[1], m[0]), text)
+        found[key] = ids.get(text, text) if key == "id" else _REFERENCE.sub(lambda m: "#" + ids.get(m[1], m[1]), text)
     words = " ".join(str(child).strip() for child in tag.find_all(string=True, recursive=False)).strip()
     if words and tag.name not in {"style", "script"}:
         found["text"] = words
