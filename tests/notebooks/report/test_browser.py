@@ -59,17 +59,17 @@ def test_page_is_readable_without_scripts(sample: Sample, browser: Browser, tmp_
 
 def test_link_to_a_folded_cell_unfolds_it(sample: Sample, browser: Browser, tmp_path: Path) -> None:
     browser.open(write_report(sample.failing_run(), tmp_path))
-    fold = "document.getElementById('weekly-mean-cell-3').closest('details').open"
+    fold = "document.getElementById('weekly-mean.cell-3').closest('details').open"
     assert browser.evaluate(fold) is False
     browser.evaluate(
-        "new Promise(done => { addEventListener('hashchange', done); location.hash = 'weekly-mean-cell-3' })"
+        "new Promise(done => { addEventListener('hashchange', done); location.hash = 'weekly-mean.cell-3' })"
     )
     assert browser.evaluate(fold) is True
 
 
 def test_button_unfolds_everything_and_folds_it_again(sample: Sample, browser: Browser, tmp_path: Path) -> None:
     browser.open(write_report(sample.failing_run(), tmp_path))
-    click = "document.getElementById('unfold').click(); [...document.querySelectorAll('details')].map(one => one.open)"
+    click = "document.getElementById('page.unfold').click(); [...document.querySelectorAll('details')].map(one => one.open)"
     assert set(browser.evaluate(click)) == {True}
     assert set(browser.evaluate(click)) == {False}
 

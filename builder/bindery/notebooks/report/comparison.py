@@ -71,8 +71,7 @@ def compare_sides(mismatch: Mismatch, shelf: PictureShelf) -> Comparison:
             empty = Table(rows=())
             pairs = zip_longest(ours.tables, theirs.tables, fillvalue=empty)
             tables = tuple(mark_tables(one, other) for one, other in pairs)
-            note = ", ".join(table.note for table in theirs.tables if table.note)
-            return Comparison(part="table", reason=mismatch.reason, tables=tables, only=only, note=note)
+            return Comparison(part="table", reason=mismatch.reason, tables=tables, only=only, note=theirs.note)
         reference, actual = ours.text, theirs.text
     diff = diff_texts(reference, actual)
     return Comparison(part=part, reason=mismatch.reason, text=diff, only=only, note=diff.note)

@@ -87,8 +87,7 @@ def _rich(data: Mapping[str, Json], shelf: PictureShelf, *, thumbnails: bool) ->
     if markup:
         parsed = parse_html(markup)
         if parsed.mostly_tables:
-            note = ", ".join(table.note for table in parsed.tables if table.note)
-            return ShownOutput(label="table", tables=parsed.tables, note=note)
+            return ShownOutput(label="table", tables=parsed.tables, note=parsed.note)
         plain = plain or parsed.text
     shown = _text("text", plain or joined(data.get("text/markdown")) or joined(data.get("text/latex")))
     if shown.text or not data:

@@ -154,7 +154,7 @@ def _facts(run: TestRun) -> tuple[tuple[str, str], ...]:
 
 def _show_notebook(result: NotebookResult, slug: str, shelf: PictureShelf) -> ShownNotebook:
     metrics = result.metrics
-    anchors = [f"{slug}-cell-{cell.index + 1}" for cell in result.cells]
+    anchors = [f"{slug}.cell-{cell.index + 1}" for cell in result.cells]
     pairs = list(zip(result.cells, anchors, strict=True))
     right = [pair for pair in pairs if pair[0].outcome is Outcome.PASSED]
     not_run = [pair for pair in pairs if pair[0].outcome is Outcome.NOT_RUN]

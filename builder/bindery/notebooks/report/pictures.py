@@ -53,7 +53,7 @@ class PictureShelf:
             encoded = base64.b64encode(raw).decode()
             return Picture(uri=f"data:{kind};base64,{encoded}", width=image.width, height=image.height)
         width = SHRUNK_WIDTH if self._left_bytes > 0 else THUMBNAIL_SIZE[0]
-        note = f"shown smaller: it has {image.width:,} × {image.height:,} pixels, {len(raw) / 1e6:.1f} MB"  # noqa: RUF001
+        note = f"shown smaller: it has {image.width:,} by {image.height:,} pixels, {len(raw) / 1e6:.1f} MB"
         return _shrink(image, (width, 4 * width), note)
 
 

@@ -159,15 +159,7 @@ def _thin(
 ) -> list[Bar]:
     """Give every column to what took most of it, and put neighbours of one kind together."""
     step_s = extent_s / columns
-    shares: list[dict[str, float]] = [{} for _ in range(columns)]
-    counts: list[dict[str, int]] = [{} for _ in range(columns)]
-    for what, start_s, stop_s in spans:
-        first = min(max(int(start_s / step_s), 0), columns - 1)
-        last = min(max(int(stop_s / step_s), first), columns - 1)
-        counts[first][what] = counts[first].get(what, 0) + 1
-        for column in range(first, last + 1):
-            inside = min(stop_s, (column + 1) * step_s) - max(start_s, column * step_s)
-            shares[column][what] = shares[column].get(what, 0.0) + inside
+    shares, counts = _share_out(spans, step_s, columns)
     winners = [max(share, key=lambda what: (share[what], what)) if share else None for share in shares]
     bars: list[Bar] = []
     start = 0
@@ -183,6 +175,34 @@ def _thin(
             bars.append(Bar(f"{x:.2f}%", f"{width:.2f}%", styles.get(winner, _OTHER), title))
         start = end
     return bars
+
+
+def _share_out(
+    spans: Iterable[tuple[str, float, float]], step_s: float, columns: int
+) -> tuple[list[dict[str, float]], list[dict[str, int]]]:
+    """Return, for every column, how many seconds each kind took of it and how many of each began in it."""
+    shares: list[dict[str, float]] = [{} for _ in range(columns)]
+    counts: list[dict[str, int]] = [{} for _ in range(columns)]
+    # How many more of a kind fill this column than filled the one before: long spans cost no more than short ones.
+    changes: list[dict[str, int]] = [{} for _ in range(columns)]
+    for what, start_s, stop_s in spans:
+        first = min(max(int(start_s / step_s), 0), columns - 1)
+        last = min(max(int(stop_s / step_s), first), columns - 1)
+        counts[first][what] = counts[first].get(what, 0) + 1
+        for column in {first, last}:
+            inside = min(stop_s, (column + 1) * step_s) - max(start_s, column * step_s)
+            shares[column][what] = shares[column].get(what, 0.0) + inside
+        if last > first + 1:
+            changes[first + 1][what] = changes[first + 1].get(what, 0) + 1
+            changes[last][what] = changes[last].get(what, 0) - 1
+    filling: dict[str, int] = {}
+    for column, change in enumerate(changes):
+        for what, more in change.items():
+            filling[what] = filling.get(what, 0) + more
+        for what, number in filling.items():
+            if number:
+                shares[column][what] = shares[column].get(what, 0.0) + number * step_s
+    return shares, counts
 
 
 def _legend(

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup, Tag
 from bindery.notebooks.report.ansi import clean_text
 from bindery.notebooks.report.textdiff import mark_of
 
-HTML_LIMIT = 400_000
+HTML_LIMIT = 200_000
 ROWS_SHOWN = 60
 COLUMNS_SHOWN = 24
 CELL_LENGTH = 200
@@ -44,6 +44,7 @@ class ParsedHtml:
     tables: tuple[Table, ...]
     text: str
     mostly_tables: bool
+    note: str = ""
 
 
 def parse_html(markup: str) -> ParsedHtml:
@@ -58,7 +59,11 @@ def parse_html(markup: str) -> ParsedHtml:
     inside = sum(len(leaf.get_text()) for leaf in leaves)
     around = len(soup.get_text()) - inside
     tables = tuple(table for table in map(_parse_table, leaves) if table.rows)
-    return ParsedHtml(tables=tables, text=text, mostly_tables=bool(tables) and around <= WORDS_AROUND)
+    notes = [table.note for table in tables if table.note]
+    if len(markup) > HTML_LIMIT:
+        notes.append(f"only the first {HTML_LIMIT:,} of {len(markup):,} characters of HTML were read")
+    mostly_tables = bool(tables) and around <= WORDS_AROUND
+    return ParsedHtml(tables=tables, text=text, mostly_tables=mostly_tables, note="; ".join(notes))
 
 
 def _parse_table(table: Tag) -> Table:

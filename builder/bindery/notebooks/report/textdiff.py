@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LINES_SHOWN = 400
 LINE_LENGTH = 600
+TEXT_READ = LINES_SHOWN * LINE_LENGTH  # characters
 CONTEXT = 3
 CHANGES_NAMED = 6
 # Numbers this close are marked faintly: comparators let rounding pass, people want to see past it.
@@ -64,8 +65,9 @@ def diff_texts(reference: str, actual: str) -> TextDiff:
     """Return both texts with their differences marked; long ones are cut, and say so."""
     before, after = _lines(reference), _lines(actual)
     note = ""
-    if max(len(before), len(after)) > LINES_SHOWN:
-        note = f"only the first {LINES_SHOWN} of {max(len(before), len(after)):,} lines are shown"
+    total = max(reference.count("\n"), actual.count("\n")) + 1
+    if max(len(before), len(after)) > LINES_SHOWN or max(len(reference), len(actual)) > TEXT_READ:
+        note = f"only the beginning of {total:,} lines is compared here"
         before, after = before[:LINES_SHOWN], after[:LINES_SHOWN]
     left: list[Line] = []
     right: list[Line] = []
@@ -94,7 +96,7 @@ def mark_of(reference: str, actual: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    lines = clean_text(text).rstrip("\n").split("\n")
+    lines = clean_text(text[:TEXT_READ]).rstrip("\n").split("\n")
     return [line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]} …" for line in lines]
 
 

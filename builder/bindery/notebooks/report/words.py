@@ -60,7 +60,7 @@ def first_line(text: str, limit: int = 160) -> str:
 
 
 def make_slugs(names: Iterable[str]) -> tuple[str, ...]:
-    """Return one anchor per name: letters, digits, ``-`` and ``_`` only, no two the same."""
+    """Return one anchor per name: letters, digits, ``-`` and ``_`` only, no two the same; other anchors have a dot."""
     taken: set[str] = set()
     slugs: list[str] = []
     for name in names:

@@ -11,7 +11,7 @@ const reveal = () => {
 };
 window.addEventListener("hashchange", reveal);
 if (location.hash) reveal();
-const button = document.getElementById("unfold");
+const button = document.getElementById("page.unfold");
 if (button) {
   button.parentElement.hidden = false;
   button.addEventListener("click", () => {
