@@ -62,7 +62,7 @@ def collect_notebooks(settings: Settings, wanted: Sequence[str]) -> tuple[Notebo
     by_name: dict[str, Path] = {}
     for path in paths:
         other = by_name.setdefault(path.stem, path)
-        if other != path:
+        if other.resolve() != path.resolve():
             raise BadInput(f"two notebooks are called {path.stem}", f"{other} and {path}", "test them one by one")
     return tuple(read_notebook(path) for path in by_name.values())
 
