@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,3 +165,15 @@ def test_stderr_is_what_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nobody_is_told_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     play(make_observer(quiet=True), make_notebook("a", Outcome.RAISED))
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupted_run_gives_the_cursor_back() -> None:
+    program = """
+import sys
+from bindery.cli.test_table import TableObserver
+TableObserver(sys.stdout, colour=True).run_started(["a"])
+raise KeyboardInterrupt
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert ended.stdout.count("\x1b[?25l") == ended.stdout.count("\x1b[?25h") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -107,6 +108,7 @@ class TableObserver:
             redirect_stderr=False,
         )
         self._live.start()
+        atexit.register(self.close)  # an interrupted run leaves a cursor, too
 
     def notebook_started(self, name: str, cells: int) -> None:
         """Start the notebook's clock."""
@@ -133,10 +135,11 @@ class TableObserver:
             self._console.print(f"report: {report_path}", markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Stop drawing; the terminal's cursor is back. Call it when the run was interrupted, too."""
+        """Stop drawing; the terminal's cursor is back."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+            atexit.unregister(self.close)
 
     def draw(self) -> RenderableType:
         """Return the table as it is now."""
