@@ -74,8 +74,10 @@ def test_a_zip_of_something_else_is_refused(channel: Path) -> None:
         (Recipe(name="nameless", index={"name": 4}), "ARCHIVE: info: name is missing, or not text"),
         (
             Recipe(name="false", index={"version": "2.0"}),
-            ("https://conda.anaconda.org/test-channel/linux-64/false-1.0-0.conda: is false 2.0 0, "
-            "and the lock says false 1.0 0"),
+            (
+                "https://conda.anaconda.org/test-channel/linux-64/false-1.0-0.conda: is false 2.0 0, "
+                "and the lock says false 1.0 0"
+            ),
         ),
         (
             Recipe(name="climber", files={"../out": Packed(data=b"1")}),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).with_name("bytecode_script.py")
 TIMEOUT_S = 1800.0
-BATCH = 400
+BATCH = 1000
 """Sources per process: enough that starting Python does not count, few enough that the bar moves."""
 
 NOT_COMPILABLE = "not compilable"
