@@ -28,6 +28,8 @@ import zarr
 from data import noise, stores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MEMBERS, DAYS, ROWS, COLUMNS = 100, 12054, 224, 464
@@ -53,15 +55,23 @@ _OUTLINE = (
 )  # fmt: skip
 
 
-def write(
-    folder: Path | str, *, members: int = 9, day_step: int = 41, grid_step: int = 4, seed: int = 2018, jobs: int = 2
+def write(  # noqa: PLR0913 - the dimensions of a size, and what concerns all of them
+    folder: Path | str,
+    *,
+    members: int = 9,
+    day_step: int = 41,
+    grid_step: int = 4,
+    seed: int = 2018,
+    jobs: int = 2,
+    fill: bool = True,
 ) -> Path:
     """Return the absolute path of a store with these members and with every ``day_step``-th day and
     ``grid_step``-th point; it is made unless it is there already.
 
     Time is cut into at most 42 chunks (exactly 42 for a ``day_step`` of 1, 7, 41 or 287), members into single ones:
     one chunk is made at a time by each of ``jobs`` threads, and no more than that is held in memory. The full store
-    (100, 1, 1) has 250 GB.
+    (100, 1, 1) has 250 GB. Without ``fill`` no temperature is written, only its description: enough to open the store
+    and to plan with it.
     """
     if not (1 <= members <= MEMBERS and 1 <= day_step <= DAYS // TIME_CHUNKS and 1 <= grid_step <= ROWS // 2):
         raise ValueError(
@@ -70,14 +80,20 @@ def write(
         )
     folder = Path(folder).absolute()
     recipe: dict[str, object] = {"members": members, "day_step": day_step, "grid_step": grid_step, "seed": seed}
+    recipe["fill"] = fill
     if not stores.is_made(folder, recipe):
         with stores.replacing(folder, recipe) as draft:
-            _fill(draft, members=members, day_step=day_step, grid_step=grid_step, seed=seed, jobs=jobs)
+            make_chunk, chunks = _describe(draft, members=members, day_step=day_step, grid_step=grid_step, seed=seed)
+            if fill:
+                stores.for_each(make_chunk, chunks, jobs)
             stores.consolidate(draft, ("ensemble", "time", "lat", "lon", "temp", "temp_error", "elevation"))
     return folder
 
 
-def _fill(folder: Path, *, members: int, day_step: int, grid_step: int, seed: int, jobs: int) -> None:
+def _describe(
+    folder: Path, *, members: int, day_step: int, grid_step: int, seed: int
+) -> tuple[Callable[[tuple[int, int]], None], list[tuple[int, int]]]:
+    """Write all but the temperature; return what writes a chunk of it, and its chunks: member and first day."""
     days = np.arange(0, DAYS, day_step)
     rows, columns = _axis(ROWS, grid_step), _axis(COLUMNS, grid_step)
     latitude, longitude = 25.0625 + rows / 8.0, -124.9375 + columns / 8.0
@@ -122,7 +138,7 @@ def _fill(folder: Path, *, members: int, day_step: int, grid_step: int, seed: in
         temperature[member, first : first + len(block)] = block
 
     chunks = [(member, first) for member in range(members) for first in range(0, len(days), chunk_days)]
-    stores.for_each(fill_chunk, chunks, jobs)
+    return fill_chunk, chunks
 
 
 _ABOUT = {

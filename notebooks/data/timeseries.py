@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data import noise, stores
@@ -120,11 +121,12 @@ def _uniform(stream: int, seconds: np.ndarray) -> np.ndarray:
 
 
 def digest(folder: Path | str) -> str:
-    """Return the SHA-256 of all rows in their order: each column of each file as little-endian bytes, names as text."""
+    """Return the SHA-256 of all rows in their order: each column of each file as little-endian bytes, names
+    as their places in `NAMES`."""
     total = hashlib.sha256()
     for path in sorted(Path(folder).glob("*.parquet")):
         rows = pq.read_table(path)
-        total.update(" ".join(rows["name"].to_pylist()).encode())
+        total.update(pc.index_in(rows["name"], pa.array(NAMES)).to_numpy().astype("<i4").tobytes())
         for name, kind in (("timestamp", "<i8"), ("id", "<i8"), ("x", "<f8"), ("y", "<f8")):
             total.update(rows[name].to_numpy().astype(kind).tobytes())
     return total.hexdigest()
