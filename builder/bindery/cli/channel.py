@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @json_option
 @quiet_option
 def command(environment: str, interpreter: str | None, *, update_pins: bool, as_json: bool, quiet: bool) -> None:
-    r"""Make a conda channel for ENV out of PyPI's wheels and a Python of this machine, and print its folder.
+    """Make a conda channel for ENV out of PyPI's wheels and a Python of this machine, and print its folder.
 
     The wheels are those that environments/ENV/wheels-3.12.txt (or -3.11) pins, each by its hash; they are fetched
     from the package index that uv or pip is configured for. The Python is the one that --python names, else the one
@@ -41,7 +41,7 @@ def command(environment: str, interpreter: str | None, *, update_pins: bool, as_
     bindery channel --python /opt/py/bin/python3.12
     micromamba create -p env -c "file://$(bindery channel)" xarray
     bindery channel --python 3.12 --update-pins
-    """
+    """  # noqa: D301 - Click looks for the character itself, which keeps the lines below it apart
     found = find_environment(read_settings(Path.cwd()), environment)
     progress = make_progress(quiet=quiet)
     answer, document = _update(found, interpreter, progress) if update_pins else _make(found, interpreter, progress)

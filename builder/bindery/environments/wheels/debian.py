@@ -27,7 +27,7 @@ _CHANGES = {
     "distutils/sysconfig.py": ((b"    return " + _IN_VENV, b"    return True"),),
     "sysconfig.py": ((b"if " + _IN_VENV + b":", b"if True:"),),
 }
-SITECUSTOMIZE = b'''"""Put this folder's site, which knows no dist-packages, in the place of the one frozen into the program."""
+SITECUSTOMIZE = b'''"""Put the site of this folder, which knows no dist-packages, in place of the one frozen in."""
 
 import importlib.machinery
 import importlib.util

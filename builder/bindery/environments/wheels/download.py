@@ -27,7 +27,6 @@ KIND = "wheels"
 AT_ONCE = 8
 ATTEMPTS = 5
 _FIRST_WAIT_S = 0.5
-_READ_BYTES = 1 << 18
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -72,7 +71,7 @@ def fetch_wheels(
     sizes = [wheel.size_bytes for wheel in wheels]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     limits = httpx.Limits(max_connections=AT_ONCE)
-    timeout = httpx.Timeout(30.0, connect=20.0)
+    timeout = httpx.Timeout(20.0)
     with (
         progress.task("fetch wheels", total, "bytes") as task,
         httpx.Client(verify=_trust(), timeout=timeout, limits=limits, follow_redirects=True) as client,
@@ -117,6 +116,7 @@ def _ensure(fetch: _Fetch, wheel: Wheel) -> None:
 def _fetch(fetch: _Fetch, wheel: Wheel, part: Path) -> None:
     resumed = part.exists()
     for attempt in range(ATTEMPTS):
+        fetch.count(0)
         try:
             found = _attempt(fetch, wheel, part)
         except _Retry as error:
@@ -187,7 +187,7 @@ def _download(fetch: _Fetch, wheel: Wheel, part: Path, state: _hashlib._Hash) ->
                 have, state = 0, hashlib.sha256()
             if have:
                 fetch.count(have)
-            _append(fetch, response.iter_raw(_READ_BYTES), part, have, state)
+            _append(fetch, response.iter_raw(), part, have, state)
     except httpx.TransportError as error:
         raise _Retry(f"the connection broke: {error or type(error).__name__}") from error
     return state.hexdigest()
