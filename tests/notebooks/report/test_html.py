@@ -154,6 +154,15 @@ def test_an_image_that_differs_stands_on_the_page_once(sample: Sample) -> None:
     assert render_page(sample.run(sample.notebook("a", cell, outcome=Outcome.DIFFERS))).count(png) == 1
 
 
+def test_a_table_and_its_plain_text_are_shown_once(sample: Sample) -> None:
+    mismatches = (sample.mismatch("text/html"), sample.mismatch("text/plain"), sample.mismatch("text/plain"))
+    cell = sample.cell(outcome=Outcome.DIFFERS, message="a number differs; a number differs", mismatches=mismatches)
+    page = BeautifulSoup(render_page(sample.run(sample.notebook("a", cell, outcome=Outcome.DIFFERS))), "html.parser")
+    assert [part.get_text() for part in page.select("h4 .part")] == ["HTML", "text"]
+    assert "its plain text differs, too, and is not shown" in page.get_text()
+    assert page.select(".cell > .message") == []
+
+
 def test_a_page_of_a_long_stream_stays_small(sample: Sample) -> None:
     page = render_page(sample.run(sample.notebook(metrics=sample.metrics(100_000, 16, 40))))
     assert len(page) < 2_000_000

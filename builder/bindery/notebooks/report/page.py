@@ -200,23 +200,38 @@ def _show_cell(cell: CellResult, anchor: str, shelf: PictureShelf, *, open_: boo
         # The traceback is among the outputs, in colour; a second copy of it says nothing new.
         tracebacks = {traceback_of(output) for output in outputs if output.get("output_type") == "error"}
         mismatches = tuple(one for one in mismatches if one.reference is not None or one.actual not in tracebacks)
+    shown = _drop_plain_twins(mismatches)
+    reasons = " ".join(one.reason for one in mismatches)
+    told = bool(mismatches) and all(part in reasons for part in cell.message.split("; "))
     passed = cell.outcome is Outcome.PASSED
     cut = len(cell.source) > SOURCE_LIMIT
     notes = [f"only the first {SOURCE_LIMIT:,} characters of the source are shown"] if cut else []
-    if len(mismatches) > MISMATCHES_SHOWN:
-        notes.append(f"{len(mismatches) - MISMATCHES_SHOWN} more differences are not shown")
+    if len(shown) < len(mismatches):
+        notes.append("where a table differs, its plain text differs, too, and is not shown")
+    if len(shown) > MISMATCHES_SHOWN:
+        notes.append(f"{len(shown) - MISMATCHES_SHOWN} more differences are not shown")
     return ShownCell(
         anchor=anchor,
         name=cell_name(cell).capitalize(),
         badge=_RAN_ONLY if passed and not cell.compared else _BADGES[cell.outcome],
         time=say_seconds(cell.duration_s),
-        message="" if any(cell.message in one.reason for one in mismatches) else clean_text(cell.message),
+        message="" if told else clean_text(cell.message),
         source=clean_text(cell.source[:SOURCE_LIMIT]),
-        comparisons=tuple(compare_sides(one, shelf) for one in mismatches[:MISMATCHES_SHOWN]),
+        comparisons=tuple(compare_sides(one, shelf) for one in shown[:MISMATCHES_SHOWN]),
         outputs=show_outputs(
             (one for one in outputs if not _is_compared(one, mismatches)), shelf, thumbnails=not open_
         ),
         note="; ".join(notes),
+    )
+
+
+def _drop_plain_twins(mismatches: tuple[Mismatch, ...]) -> tuple[Mismatch, ...]:
+    """Return the mismatches without plain texts that follow the HTML of the same output."""
+    before = ("", *(one.part for one in mismatches))
+    return tuple(
+        one
+        for one, previous in zip(mismatches, before, strict=False)
+        if not (one.part == "text/plain" and previous == "text/html")
     )
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// The page is whole without this: it unfolds what a link points into, all folds at once, and everything for printing.
+// The page is whole without this: it unfolds what a link points into, and all folds at once.
 const folds = () => document.querySelectorAll("details");
 const reveal = () => {
   let place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
