@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # The user's own settings come first, so that they cannot put another Python before the environment's.
 _STARTUP = """\
 [ -r ~/.bashrc ] && . ~/.bashrc
+{unset}
 {exports}
 PS1="({name}) ${{PS1:-\\\\w \\\\$ }}"
 """
@@ -74,10 +75,13 @@ def become(words: Sequence[str], variables: Mapping[str, str]) -> None:
 
 def _startup(name: str, variables: Mapping[str, str]) -> str:
     """Return the name of a stream that holds the shell's first commands, for this process and its successor."""
+    from bindery.prefixes import FOREIGN_NAMES  # noqa: PLC0415 - as above
+
     own = {key: value for key, value in variables.items() if os.environ.get(key) != value}
     exports = "\n".join(f"export {key}={shlex.quote(value)}" for key, value in sorted(own.items()))
+    unset = " ".join(["unset", *(foreign for foreign in FOREIGN_NAMES if foreign not in variables)])
     with tempfile.TemporaryFile() as stream:
-        stream.write(_STARTUP.format(name=name, exports=exports).encode())
+        stream.write(_STARTUP.format(name=name, unset=unset, exports=exports).encode())
         stream.seek(0)
         reading = os.dup(stream.fileno())
     os.set_inheritable(reading, True)  # noqa: FBT003 - the function has no name for it

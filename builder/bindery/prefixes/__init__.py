@@ -1,12 +1,13 @@
 """Prefixes: the folders in which locks are installed."""
 
-from bindery.prefixes.environ import process_environ
+from bindery.prefixes.environ import FOREIGN_NAMES, process_environ
 from bindery.prefixes.install import Prefix, ensure_prefix, prefix_path, verify_prefix
 from bindery.prefixes.kernelspec import kernel_name, register_kernel
 from bindery.prefixes.record import read_record
 from bindery.prefixes.verify import Finding
 
 __all__ = [
+    "FOREIGN_NAMES",
     "Finding",
     "Prefix",
     "ensure_prefix",
