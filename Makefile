@@ -64,7 +64,7 @@ $(STAMP): pyproject.toml
 	  rm -rf $(VENV); exit 4; \
 	fi; \
 	echo "installing bindery and its tools (a minute, the first time)"; \
-	$(BIN)/pip install --quiet --disable-pip-version-check uv; \
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check uv; \
 	index=$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null || true)}}; \
 	if [ -n "$$index" ]; then export UV_INDEX_URL="$$index"; fi; \
 	if [ -n "$${PIP_CERT:-}" ] && [ -z "$${SSL_CERT_FILE:-}" ]; then export SSL_CERT_FILE="$$PIP_CERT"; fi; \
