@@ -57,9 +57,9 @@ def executed(outcome: Outcome, *, stopped_at: int | None = None, error: RaisedEr
 )
 def test_cells_decide_about_a_notebook_that_came_to_its_end(
     outcomes: tuple[Outcome, ...],
-    compared: bool,
+    compared: bool,  # noqa: FBT001 - of the table
     expected: Outcome,
-    message: str,  # noqa: FBT001 - of the table
+    message: str,
 ) -> None:
     cells = tuple(cell(index, outcome, compared=compared) for index, outcome in enumerate(outcomes))
     result = assemble_result(NOTEBOOK, executed(Outcome.PASSED), cells, None, None)
