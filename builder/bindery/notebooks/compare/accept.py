@@ -73,7 +73,7 @@ def _read(path: Path) -> tuple[dict[str, Json], NotebookNode]:
         raise BadInput(f"cannot be read: {error.strerror}", str(path)) from error
     except ValueError as error:
         raise BadInput(f"is not JSON: {error}", str(path)) from error
-    if not isinstance(document, dict) or document.get("nbformat") != 4:
+    if not isinstance(document, dict) or document.get("nbformat") != 4 or not isinstance(document.get("cells"), list):
         raise BadInput("is not a notebook of format 4", str(path), "open it in JupyterLab and save it")
     _fill_ids(document)
     wrong = _why_invalid(document)

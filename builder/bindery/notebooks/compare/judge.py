@@ -129,7 +129,12 @@ def _settle(expected: Output | None, found: Output, differing: set[str]) -> Outp
 
 
 def _nodes(outputs: list[Output]) -> list[NotebookNode]:
-    return [_node({**output, "data": parts_of(output)} if "data" in output else output) for output in outputs]
+    return [_node({**output, "data": _texts(output)} if "data" in output else output) for output in outputs]
+
+
+def _texts(output: Output) -> Output:
+    # nbval measures the length of what it shows, which numbers and null in JSON do not have
+    return {part: _as_text(value) for part, value in parts_of(output).items()}
 
 
 def _node(output: Output) -> NotebookNode:

@@ -72,5 +72,7 @@ for figure, draw in (("lines", lines), ("map", map_)):
     for fault, changes in FAULTS[figure].items():
         for dpi in (50, 90):
             fig = draw(**changes)
-            fig.savefig(FOLDER / f"{figure}{dpi}-{fault}.png", dpi=dpi, bbox_inches="tight")
+            fig.savefig(
+                FOLDER / f"{figure}{dpi}-{fault}.png", dpi=dpi, bbox_inches="tight", pil_kwargs={"compress_level": 0}
+            )
             plt.close(fig)
