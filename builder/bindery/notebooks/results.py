@@ -39,9 +39,9 @@ class FailureClass(StrEnum):
 class Mismatch:
     """One output of a cell that is not as referenced.
 
-    ``part`` is a MIME type, ``stdout``, ``stderr``, ``error``, ``outputs`` or ``execution_count``. ``reference`` and
-    ``actual`` are what stood there (base64 for images), None where there was nothing. ``picture`` is a PNG in base64
-    that marks where two images differ.
+    ``part`` is a MIME type, ``stdout``, ``stderr``, ``error``, ``outputs``, ``source`` or ``execution_count``.
+    ``reference`` and ``actual`` are what stood there (base64 for images), None where there was nothing. ``picture`` is
+    a PNG in base64 that marks where two images differ.
     """
 
     part: str

@@ -39,7 +39,8 @@ def executed(value: str = "3", run: int = 1) -> NotebookNode:
         new_output("stream", name="stdout", text=f"{value}     \n"),
     ]
     html = f'<input id="{UUID}{run}"><label for="{UUID}{run}">x</label>'
-    data = {"text/html": html, "text/plain": f"<object at 0x7fab85e30a9{run}>", VIEW: {"model_id": str(run)}}
+    plain = f"<object at 0x7fab85e30a9{run} of /tmp/bindery-test-a1b2c3d{run}/{run}/work>"
+    data = {"text/html": html, "text/plain": plain, VIEW: {"model_id": str(run)}}
     notebook.cells[3].outputs = [new_output("execute_result", data, execution_count=4)]
     notebook.cells.insert(2, injected)
     notebook.metadata["papermill"] = {"start_time": f"2026-11-2{run}"}
@@ -70,7 +71,7 @@ def test_the_first_reference_has_outputs_counts_and_nothing_of_the_run(path: Pat
     assert document["cells"][2]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["3\n"]}]
     (result,) = document["cells"][3]["outputs"]
     assert result["execution_count"] == 3
-    assert result["data"]["text/plain"] == ["<object at 0x000000000000>"]
+    assert result["data"]["text/plain"] == ["<object at 0x000000000000 of /tmp/bindery-test-00000000/0/work>"]
     assert VIEW not in result["data"]
     assert UUID not in path.read_text()
     (html,) = result["data"]["text/html"]

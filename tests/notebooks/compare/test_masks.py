@@ -33,6 +33,11 @@ CASES = {
     ),
     "comm-address": ("Comm: tls://10.0.0.3:8786", "Comm: <comm-address>", "tcp://scheduler"),
     "local-port": ("http://127.0.0.1:8787/status", "http://<local-port>/status", "https://pangeo.io:443/x"),
+    "workplace": (
+        "cwd /tmp/bindery-test-a1b2c3d4/2/work/x.zarr",
+        "cwd <workplace>/x.zarr",
+        "/data/bindery-test-results/2/work",
+    ),
     "temporary-folder": ("/tmp/tmpsmmr85p7/x.zarr", "<temporary-folder>/x.zarr", "/data/tmp/x.zarr"),
     "memory-store": (
         "<MemoryStore memory://140590708632192>",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bindery.notebooks.workplace import PREFIX as WORKPLACE
+
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _UNIT = r"(?:ns|[uµμ]s|ms|s|min|h)"
 _SPAN = rf"\d+(?:\.\d+)?\s?{_UNIT}(?:\s\d+(?:\.\d+)?\s?{_UNIT})*"
@@ -81,6 +83,11 @@ RULES: tuple[Rule, ...] = (
         "local-port",
         rf"(?<=://){_HOST}:\d+",
         "a server on this machine or in this network listens on a port that happens to be free",
+    ),
+    _rule(
+        "workplace",
+        rf"(?:/[\w.-]+)*/{WORKPLACE}[a-z0-9_]{{8}}/\d+/(?:work|home)(?![\w-])",
+        "the fresh folder in which Bindery executes a notebook; what follows in the path is compared",
     ),
     _rule(
         "temporary-folder",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bindery.notebooks.compare.outputs import fold_outputs
 from bindery.notebooks.compare.parts import IGNORED, PICTURES
+from bindery.notebooks.workplace import PREFIX as WORKPLACE
 
 if TYPE_CHECKING:
     from bindery.core import Json
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _NAMESPACE = uuid.UUID("6f5f0b8a-6d1c-5a43-9d0e-0c6b0a6f2f6b")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ADDRESS = re.compile(r"(?<=\bat )0x[0-9A-Fa-f]{6,16}\b")
+_WORKPLACE = re.compile(rf"(?<=/{WORKPLACE})[a-z0-9_]{{8}}/\d+(?=/(?:work|home)\b)")
 _KERNEL_FILE = re.compile(r"(?<=/ipykernel_)\d+/\d+(?=\.py\b)")
 
 
@@ -34,6 +36,7 @@ def scrub_outputs(cell: Cell) -> list[Output]:
     def clean(value: Json, part: str = "") -> Json:
         match value:
             case str() if part not in PICTURES:
+                value = _WORKPLACE.sub("00000000/0", value)
                 value = _KERNEL_FILE.sub("0/0", _ADDRESS.sub("0x000000000000", value))
                 return _UUID.sub(rename, value)
             case list():
