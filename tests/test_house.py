@@ -15,7 +15,7 @@ PROGRAM = ROOT / "builder" / "bindery"
 LONGEST = 400
 # The patterns are put together here so that this file does not hold what it looks for.
 REGISTRIES = ("py" + "pi.org", "python" + "hosted", "deb." + "debian.org", "npm" + "js")
-MACHINES = ("/wo" + "rk/", "/ro" + "ot/", "/home/" + r"\w", "/tm" + "p/dev")
+MACHINES = ("/wo" + "rk/(main|shared)", "/ro" + "ot/", "/tm" + "p/(dev|v)/", r"/home/(?!me\b)\w")
 FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRIES), *MACHINES]))
 
 
@@ -49,7 +49,9 @@ def test_no_tracked_file_names_a_registry_or_a_folder_of_one_machine() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("text", [f"https://{REGISTRIES[0]}/simple", "cd /wo" + "rk/main", "/home/" + "ann"])
+@pytest.mark.parametrize(
+    "text", [f"https://{REGISTRIES[0]}/simple", "cd /wo" + "rk/main", "/home/" + "ann", "/ro" + "ot/.cache"]
+)
 def test_the_patterns_find_what_they_are_for(text: str) -> None:
     assert FORBIDDEN.search(text)
 
