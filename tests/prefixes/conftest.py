@@ -112,9 +112,9 @@ def write_package(recipe: Recipe, channel: Path) -> Path:
         return path
     stem = recipe.file_name.removesuffix(".conda")
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("metadata.json", '{"conda_pkg_format_version": 2}')
+        archive.writestr(zipfile.ZipInfo("metadata.json"), '{"conda_pkg_format_version": 2}')
         for part, members in (("pkg", files), ("info", info)):
-            archive.writestr(f"{part}-{stem}.tar.zst", zstandard.compress(_tar(members)))
+            archive.writestr(zipfile.ZipInfo(f"{part}-{stem}.tar.zst"), zstandard.compress(_tar(members)))
     return path
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import ToolFailed, encode_json, parse_json, run_process
+from bindery.prefixes.linking import full_disk
 
 if TYPE_CHECKING:
     from bindery.core import Progress, Task
@@ -59,7 +60,12 @@ def _run(tree: ExpectedTree, root: Path, task: Task, *, check: bool) -> dict[str
 
     def run(batch: tuple[str, ...]) -> list[tuple[str, str]]:
         order = encode_json({"root": str(root), "prefix": tree.prefix, "check": check, "sources": list(batch)})
-        finished = run_process(command, env={"LC_ALL": "C.UTF-8"}, cwd=root, timeout_s=TIMEOUT_S, stdin=order + b"\n")
+        try:
+            finished = run_process(
+                command, env={"LC_ALL": "C.UTF-8"}, cwd=root, timeout_s=TIMEOUT_S, stdin=order + b"\n"
+            )
+        except ToolFailed as error:
+            raise full_disk(error.what, root) or error from error
         return [_state(line, executable) for line in finished.stdout.splitlines()]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -81,9 +81,14 @@ def _converse(process: subprocess.Popen[bytes], order: LinkOrder, task: Task) ->
 
 
 def _failed(failure: str, cache: Path) -> ToolFailed:
+    return full_disk(failure, cache) or LinkFailed(f"packages cannot be linked: {failure}", str(cache))
+
+
+def full_disk(failure: str, where: Path) -> ToolFailed | None:
+    """Return the error that says so, if what another program complains of is a full disk."""
     if any(sign in failure for sign in _FULL):
-        return ToolFailed("the disk is full", str(cache), "free some space, or set BINDERY_STORE")
-    return LinkFailed(f"packages cannot be linked: {failure}", str(cache))
+        return ToolFailed("the disk is full", str(where), "free some space, or set BINDERY_STORE")
+    return None
 
 
 def _fields(package: PackageContents) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""Real wheels as real conda packages: installed, verified, run as a kernel; for both Pythons that are supported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import start_new_kernel
+from tests.conftest import ROOT, find_python
+
+from bindery.core import NoProgress, Store, host_platform, read_settings
+from bindery.environments import find_environment, realise
+from bindery.prefixes import ensure_prefix, process_environ, register_kernel, verify_prefix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bindery.environments import Realised
+    from bindery.prefixes import Prefix
+
+NEEDED = frozenset(
+    """
+    asttokens click comm debugpy decorator executing ipykernel ipython ipython-pygments-lexers jedi jupyter-client
+    jupyter-core matplotlib-inline nest-asyncio numpy packaging parso pexpect pickleshare platformdirs
+    prompt-toolkit psutil ptyprocess pure-eval pygments python-dateutil pyyaml pyzmq six stack-data tornado
+    traitlets typing-extensions wcwidth
+    """.split()  # noqa: SIM905 - a list of words is read as words
+)
+
+
+def write_project(folder: Path, minor: str) -> None:
+    """Make a project whose only environment has some of the pins of pangeo."""
+    environment = folder / "environments" / "small"
+    environment.mkdir(parents=True)
+    (folder / "bindery.toml").write_text("")
+    pins = (ROOT / "environments" / "pangeo" / f"wheels-{minor}.txt").read_text().splitlines()
+    chosen = [line for line in pins if line.partition("==")[0] in NEEDED]
+    (environment / f"wheels-{minor}.txt").write_text("\n".join(chosen) + "\n")
+    (environment / "environment.yml").write_text(
+        f"channels: [conda-forge]\nplatforms: [{host_platform()}]\n"
+        f"dependencies: [python={minor}, ipykernel, numpy, click, pyyaml]\n"
+    )
+
+
+@pytest.fixture(scope="module", params=["3.11", "3.12"])
+def small(request: pytest.FixtureRequest, test_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Realised:
+    """Return the small environment for one version of Python."""
+    minor = str(request.param)
+    folder = tmp_path_factory.mktemp("project")
+    write_project(folder, minor)
+    return realise(
+        find_environment(read_settings(folder), "small"),
+        packages="wheels",
+        interpreter=str(find_python(minor)),
+        platform=host_platform(),
+        store=test_store,
+        progress=NoProgress(),
+    )
+
+
+@pytest.fixture(scope="module")
+def prefix(small: Realised, test_store: Store) -> Prefix:
+    """Return its prefix."""
+    return ensure_prefix(small, store=test_store, progress=NoProgress())
+
+
+def test_a_prefix_is_what_its_lock_makes(small: Realised, prefix: Prefix, test_store: Store) -> None:
+    assert verify_prefix(prefix.path, small, store=test_store, progress=NoProgress()) == ()
+
+
+def test_its_python_runs_and_writes_nothing_into_it(small: Realised, prefix: Prefix, test_store: Store) -> None:
+    program = "import sys, numpy, yaml, sqlite3, ssl, ctypes; print(sys.prefix, numpy.arange(4).sum(), numpy.__file__)"
+    base = {"PATH": os.environ["PATH"], "PYTHONPATH": "/nowhere", "LD_LIBRARY_PATH": "/nowhere"}
+    finished = subprocess.run(
+        [prefix.python, "-c", program],
+        env=process_environ(prefix.path, base),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    where, total, module = finished.stdout.split()
+    assert (where, total) == (str(prefix.path), "6")
+    assert module.startswith(f"{prefix.path}/lib/")
+    assert verify_prefix(prefix.path, small, store=test_store, progress=NoProgress()) == ()
+
+
+def test_its_kernel_is_offered_and_runs(prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    register_kernel(prefix, "small", os.environ)
+    assert KernelSpecManager().get_kernel_spec("bindery-small").display_name == prefix.label
+    manager, client = start_new_kernel(kernel_name="bindery-small", startup_timeout=120)
+    try:
+        outputs: list[str] = []
+
+        def keep(message: dict[str, dict[str, str]]) -> None:
+            outputs.append(message["content"].get("text", ""))
+
+        program = "import os, sys; print([sys.prefix, os.environ['CONDA_PREFIX'], os.environ.get('PYTHONPATH')])"
+        client.execute_interactive(program, output_hook=keep, timeout=120)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert json.loads("".join(outputs).replace("'", '"').replace("None", "null")) == [
+        str(prefix.path),
+        str(prefix.path),
+        None,
+    ]
