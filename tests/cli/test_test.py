@@ -124,8 +124,8 @@ def test_a_notebook_as_referenced_passes_and_everything_is_reported(project: Pat
 
 
 def test_parameters_are_texts_unless_given_as_yaml(project: Path, prefix: Path) -> None:
-    both = ["-y", "{count: 3, other: 1}", "-p", "version", "3.10", "--json", "--quiet"]
-    typed = bindery(project, "--prefix", str(prefix), *both)
+    yaml = ["-y", "{count: 3}", "--json", "--quiet"]
+    typed = bindery(project, "--prefix", str(prefix), *yaml)
     assert typed.returncode == 0, typed.stderr
     assert json.loads(typed.stdout)["notebooks"][0]["outcome"] == "passed"
     text = bindery(project, "--prefix", str(prefix), "-r", "count", "3", "--json", "--quiet")
@@ -247,6 +247,7 @@ def test_update_accepts_nothing_of_a_notebook_that_did_not_run(project: Path, ba
         (["-y", "{"], 3, "-y: is not YAML: {\n  fix: -y 'name: value'"),
         (["-y", "7"], 3, "-y: gives no names: 7\n  fix: -y 'name: value'"),
         (["-y", "{1: 2}"], 3, "-y: gives no names: {1: 2}\n  fix: -y 'name: value'"),
+        (["-p", "counts", "4"], 3, "no notebook has a parameter 'counts'\n  fix: did you mean count?"),
         (["no-such-notebook"], 3, "there is no notebook 'no-such-notebook'"),
     ],
 )

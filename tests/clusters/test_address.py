@@ -19,7 +19,7 @@ def test_a_cluster_of_somebody_else_is_used_and_left_alone(
         assert theirs.environ == {"DASK_SCHEDULER_ADDRESS": cluster.address}
         assert theirs.address == cluster.address
         assert theirs.dashboard is None
-        assert theirs.description.endswith(f" threads in all, at {cluster.address}")
+        assert theirs.description.endswith(f" in all, at {cluster.address}")
         theirs.evict("any")
         assert theirs.metrics("any") is None  # type: ignore[func-returns-value]
         with pytest.raises(WrongUse) as scaled:

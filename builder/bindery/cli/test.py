@@ -91,12 +91,14 @@ def command(  # noqa: PLR0913 - one per option
     """
     # Help and completion come without the seconds that these imports take.
     from bindery.clusters import ClusterSize  # noqa: PLC0415
-    from bindery.notebooks import RunOptions, collect_notebooks, run_notebooks  # noqa: PLC0415
+    from bindery.notebooks import Notebook, RunOptions, collect_notebooks, run_notebooks  # noqa: PLC0415
+    from bindery.notebooks.parameters import refuse_unknown  # noqa: PLC0415
 
     parameters = read_parameters((*texts, *raw), typed)
     refuse_combinations(prefix, environment, scheduler, (workers, threads, memory), update=update, given=parameters)
     progress, settings = make_progress(quiet=quiet), read_settings(Path.cwd())
     collected = collect_notebooks(settings, notebooks)
+    refuse_unknown([one for one in collected if isinstance(one, Notebook)], parameters)
     target = find_target(settings, collected, prefix, environment, packages, interpreter, progress)
     if imports:
         return show_imports(settings, collected, target, as_json=as_json)
@@ -209,8 +211,7 @@ def show_imports(
     settings: Settings, collected: Sequence[Notebook | UnreadableNotebook], target: Target, *, as_json: bool
 ) -> int:
     """Try the imports, print what came of them, and return the status."""
-    from bindery.notebooks import try_notebook_imports  # noqa: PLC0415
-    from bindery.notebooks.collect import Notebook  # noqa: PLC0415
+    from bindery.notebooks import Notebook, try_notebook_imports  # noqa: PLC0415
 
     tried = try_notebook_imports(settings, collected, target)
     lines: list[str] = []

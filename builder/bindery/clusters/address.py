@@ -33,7 +33,11 @@ class AddressCluster:
     @property
     def description(self) -> str:
         """The cluster in words."""
-        return f"{self._found['workers']} workers, {self._found['threads']} threads in all, at {self.address}"
+        workers, threads = self._found["workers"], self._found["threads"]
+        return (
+            f"{workers} worker{'s' if workers != 1 else ''}, "
+            f"{threads} thread{'s' if threads != 1 else ''} in all, at {self.address}"
+        )
 
     def scale(self, workers: int) -> None:
         """Refuse.

@@ -22,6 +22,7 @@ from bindery.notebooks.collect import Notebook
 from bindery.notebooks.execute import clean_document, execute_notebook
 from bindery.notebooks.imports import TriedImports, try_imports
 from bindery.notebooks.kernels import KernelPlace
+from bindery.notebooks.parameters import parameters_of
 from bindery.notebooks.results import NotebookResult, Outcome, TestRun
 from bindery.notebooks.sealed import make_home, seal_environ
 from bindery.notebooks.workplace import make_workplace
@@ -143,7 +144,8 @@ class _Run:
         if ready:
             self._cluster = cluster.result()
             words = self._cluster.description
-            self._progress.say(f"{words}, dashboard at {self._cluster.dashboard or 'no address'}")
+            dashboard = self._cluster.dashboard
+            self._progress.say(f"cluster: {words}" + (f", dashboard {dashboard}" if dashboard else ""))
         self._observer.run_started([one.name for one in notebooks])
         results = {name: self._finish(result) for name, result in refused.items()}
         results |= self._execute_all(ready)
@@ -199,7 +201,8 @@ class _Run:
         from bindery.notebooks.compare import compare_notebook  # noqa: PLC0415
         from bindery.notebooks.session import Session  # noqa: PLC0415
 
-        total, done = notebook.code_cells, 0
+        parameters = parameters_of(notebook, self._options.parameters)
+        total, done = notebook.code_cells + bool(parameters), 0
 
         def count(index: int) -> None:
             nonlocal done
@@ -216,7 +219,7 @@ class _Run:
                 raise KeyboardInterrupt
             self._sessions.add(session)
         try:
-            execution = execute_notebook(notebook, session, folder, self._options.parameters)
+            execution = execute_notebook(notebook, session, folder, parameters)
         finally:
             session.kill()
             with self._guard:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 ENGINE = "bindery"
-KERNEL_START_S = 60
+KERNEL_START_S = 120  # on a machine with more work than cores
 OUTPUT_LAG_S = 30  # between a cell's reply and the last of its outputs, on a busy machine
 OVERDUE_S = 5.0
 STATUS_WAIT_S = 2.0
