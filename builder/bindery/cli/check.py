@@ -45,7 +45,7 @@ def _show(checks: Sequence[EnvironmentCheck]) -> None:
         if not check.findings:
             lock = f"lock of {check.packages} packages on {check.platforms} platforms is current"
             parts = [lock] if check.packages else ["no lock"]
-            parts += [f"{check.releases} releases unchanged"] if check.releases else []
+            parts += [f"releases unchanged: {check.releases}"] if check.releases else []
             parts += [f"pins in {', '.join(check.wheels)}"] if check.wheels else []
             click.echo(f"{check.name}: {'; '.join(parts)}")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import tempfile
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from bindery import __version__
@@ -16,12 +17,12 @@ from bindery.environments.content_hash import content_hashes
 from bindery.environments.dependencies import merge_depends
 from bindery.environments.lockfile import Lock, LockedPackage
 from bindery.environments.mirrors import with_readable_records
+from bindery.environments.pip_section import resolve_pip
 from bindery.environments.solver import PlatformRequest, solve_records
 from bindery.environments.virtual_packages import virtual_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from bindery.core import Progress, Store
     from bindery.environments.lockfile import Pairs
@@ -66,7 +67,9 @@ def solve_lock(
     packages: list[LockedPackage] = []
     for platform in spec.platforms:
         conda = tuple(_locked_package(record, platform) for record in solved[platform])
-        packages.extend(with_categories(conda, _conda_requirements(spec, platform)))
+        with tempfile.TemporaryDirectory(prefix="bindery-pip-") as folder:
+            pip = resolve_pip(spec, platform, conda, folder=Path(folder), where=where)
+        packages.extend(with_categories((*conda, *pip), spec.requirements_for(platform)))
     return Lock(
         packages=tuple(packages),
         content_hash=tuple(content_hashes(spec).items()),

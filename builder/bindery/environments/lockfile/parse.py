@@ -63,8 +63,8 @@ def _load(text: str, where: str, fix: str) -> object:
     try:
         document: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - safe: one of the two safe loaders
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if isinstance(mark, yaml.Mark) else ""
+        number = getattr(getattr(error, "problem_mark", None), "line", None)
+        line = f" at line {number + 1}" if isinstance(number, int) else ""
         raise BadInput(f"is not YAML{line}: {getattr(error, 'problem', None) or error}", where, fix) from error
     return document
 

@@ -10,7 +10,7 @@ import re
 
 from bindery.environments.spec.values import Requirement
 
-_VERSION = r"[0-9][0-9A-Za-z_.]*"
+_VERSION = r"[0-9][0-9A-Za-z]*(?:[._][0-9A-Za-z]+)*"
 _LINE = re.compile(
     rf"(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)"
     rf"(?:(?P<equals>==?)(?P<version>{_VERSION})|(?P<range>(?:>=|<=|!=|>|<){_VERSION}(?:,(?:>=|<=|!=|>|<){_VERSION})*))?"
@@ -23,8 +23,6 @@ def parse_plain(line: str, category: str) -> Requirement | None:
     if match is None or match["name"].endswith((".", "-")):
         return None
     version = match["version"] or match["range"] or ""
-    if version.endswith((".", "_")) or ".." in version:
-        return None
     if match["equals"] == "=":
         version += ".*"
     return Requirement(name=match["name"].lower(), category=category, version=version)

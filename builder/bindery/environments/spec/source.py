@@ -43,7 +43,7 @@ def read_source(path: Path) -> Source:
     except FileNotFoundError as error:
         raise BadInput("there is no such spec", str(path)) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"is not YAML: {error}", str(path)) from error
+        raise BadInput(f"is not YAML: {' '.join(str(error).split())}", str(path)) from error
     fields = Fields.of_document(document, str(path), "")
     lines, only_lines = _dependencies(fields)
     return Source(
