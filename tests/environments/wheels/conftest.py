@@ -129,7 +129,7 @@ def _make_wheel(
     contents: dict[str, str | bytes] = {
         **(files or {f"{name}.py": "x = 1\n"}),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}",
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {'true' if tag.endswith('any') else 'false'}\nTag: {tag}\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {str(tag.endswith('any')).lower()}\nTag: {tag}\n",
     }
     raw = {path: data.encode() if isinstance(data, str) else data for path, data in contents.items()}
     lines = [f"{path},sha256={_record_hash(data)},{len(data)}\n" for path, data in raw.items()]

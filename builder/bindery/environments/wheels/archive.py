@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Every file of every package has this time: 2023-11-14 22:13:20 UTC.
 EPOCH_S = 1_700_000_000
 _ZIP_TIME = (2023, 11, 14, 22, 13, 20)
-# Measured on pyarrow, numpy, pandas and bokeh (93 MB of wheels), one core: see docs/design.md.
+# The ten largest wheels of pangeo (892 MB unpacked) on one core: level 1 takes 3.5 s and leaves 294 MB, level 3 4.8 s
+# and 257 MB, level 6 13.8 s and 239 MB. To unpack the wheels takes 6.3 s.
 LEVEL = 3
 # Long, as conda's own builds have it, so that it never is a path of somebody.
 PLACEHOLDER = "/opt/bindery_" + "placehold_" * 20

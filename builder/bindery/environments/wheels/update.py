@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bindery.environments.environment import Environment
 
 LOCK_PLATFORM = "linux-64"
-_SPEC = re.compile(r"(?:\S+::)?(?P<name>[A-Za-z0-9._-]+)\s*(?P<version>[^\s\[]*)[^|]*")
+_SPEC = re.compile(r"(?:\S+::)?(?P<name>[A-Za-z0-9._-]+)\s*(?P<version>[^\s|\[]*)[^|]*")
 _ONE_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_]*")
 
 

@@ -151,7 +151,9 @@ def explain_failure(stderr: str, where: str) -> BadInput | ToolFailed:
         found = pattern.search(" ".join(stderr.split()))
         if found:
             return BadInput(f"{found[1]} {why}", where, "pin another version")
-    lines = "".join(f"\n  | {line}" for line in stderr.strip().splitlines())
+    # uv warns that it will reason for a Python that it does not find, which is what it is asked to do.
+    told = [line for line in stderr.strip().splitlines() if not line.startswith("warning: ")]
+    lines = "".join(f"\n  | {line}" for line in told)
     return ToolFailed(
         f"uv could not find the wheels{lines}", where, "check the index that UV_DEFAULT_INDEX or uv.toml names"
     )
