@@ -81,8 +81,8 @@ def test_virtual_environments_and_others_on_path_are_passed_over(tmp_path: Path)
         (
             "3.99",
             (
-                "there is no Python 3.99 on this machine\n  fix: looked on PATH, in pyenv's versions, /usr/local/bin and"
-                " /usr/bin; a path may be given: --python /path"
+                "there is no Python 3.99 on this machine\n  fix: looked on PATH, in pyenv's versions,"
+                " /usr/local/bin and /usr/bin; a path may be given: --python /path"
             ),
         ),
         ("three", "--python: 'three' is neither a version such as 3.12 nor a path"),

@@ -47,11 +47,6 @@ class WheelChannel:
         """Such as ``3.12``."""
         return ".".join(self.python_version.split(".")[:2])
 
-    @property
-    def python_tag(self) -> str:
-        """Such as ``312``."""
-        return self.python_minor.replace(".", "")
-
 
 def ensure_wheel_channel(
     environment: Environment,

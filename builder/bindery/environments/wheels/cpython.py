@@ -93,7 +93,7 @@ def plan_python(interpreter: Interpreter, environ: Mapping[str, str], scratch: P
     minor = interpreter.minor
     texts, binaries = _split(interpreter)
     bundled = _shared_libraries(list(binaries.values()), environ)
-    cxx = {name: _system_library(name, environ) for name in _CXX}
+    cxx = {name: _system_library(name) for name in _CXX}
     for name, path in bundled.items():
         if name not in cxx and not name.startswith("libpython"):
             binaries[f"lib/{name}"] = path
@@ -196,13 +196,12 @@ def _shared_libraries(binaries: Sequence[Path], environ: Mapping[str, str]) -> d
     return {name: found[name] for name in sorted(found) if not _GLIBC.fullmatch(name)}
 
 
-def _system_library(name: str, environ: Mapping[str, str]) -> Path:
+def _system_library(name: str) -> Path:
     folders = ["/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib", "/lib"]
     for folder in folders:
         path = Path(folder) / name
         if path.is_file() and is_elf(path.read_bytes()[:8]):
             return path
-    del environ
     raise ToolFailed(f"{name} is not on this machine", fix="install your distribution's libstdc++6 and libgcc-s1")
 
 
