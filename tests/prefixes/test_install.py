@@ -287,3 +287,38 @@ def test_a_package_that_contradicts_itself_is_found_out(store: Store, realise_pa
         "  fix: a package contradicts itself, or bindery is wrong; nothing was installed"
     )
     assert nothing_but_caches(store)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [("true", "compiled 0 of 4 files"), ("echo hello", "answered b'hello'"), ("echo 1", "answered b'1'")],
+)
+def test_a_python_that_answers_nonsense_is_not_believed(
+    store: Store, realise_packages: Realise, script: str, message: str
+) -> None:
+    recipe = python_recipe()
+    broken = {**recipe.files, f"bin/python{PYTHON}": Packed(data=f"#!/bin/sh\n{script}\n".encode(), mode=0o755)}
+    realised = realise_packages(
+        dataclasses.replace(recipe, files=broken), dataclasses.replace(tool_recipe(), entry_points=())
+    )
+    with pytest.raises(ToolFailed) as caught:
+        ensure_prefix(realised, store=store, progress=NoProgress())
+    where, _, what = str(caught.value).partition(": ")
+    assert where.endswith(f"/bin/python{PYTHON}")
+    assert what == message
+    assert nothing_but_caches(store)
+
+
+def test_a_linking_process_that_dies_is_no_success(
+    store: Store, everything: Realised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\nread order\necho linked tool\necho 'Segmentation fault' >&2\nexit 0\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    with pytest.raises(ToolFailed) as caught:
+        ensure_prefix(everything, store=store, progress=NoProgress())
+    assert str(caught.value) == (
+        f"{store.root}/packages: packages cannot be linked: ended before it was done: Segmentation fault"
+    )
+    assert nothing_but_caches(store)
