@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, Digest, Store, digest_bytes, digest_file, encode_json
+from bindery.core.tarstreams import bytes_member
 from bindery.environments.wheels.archive import CondaPackage, PackageFile, write_conda
 from bindery.environments.wheels.elf import is_elf, parse_needs
 from bindery.environments.wheels.names import conda_name
@@ -110,7 +111,8 @@ def _plan_package(
     else:
         taken = {file.member.path for file in files}
         files += [file for file in entry_point_scripts(points) if file.member.path not in taken]
-        depends |= {*_platform_needs(files, conversion.label), *python_needs(target)}
+        files, needs = _platform_needs(files, conversion.label)
+        depends |= {*needs, *python_needs(target)}
     build = f"py{'h' if metadata.noarch else target.tag + 'h'}{conversion.digest.hex[:7]}_0"
     about = {"summary": metadata.summary, "home": metadata.home, "license": metadata.license}
     package = CondaPackage(
@@ -133,23 +135,34 @@ def python_needs(target: Target) -> tuple[str, ...]:
     return (f"python >={target.minor},<{major}.{int(minor) + 1}.0a0", f"python_abi {target.minor}.* *_cp{target.tag}")
 
 
-def _platform_needs(files: Iterable[PackageFile], label: str) -> set[str]:
-    glibc, libraries = (0, 0), set[str]()
+def _platform_needs(files: Iterable[PackageFile], label: str) -> tuple[list[PackageFile], set[str]]:
+    """Return the files, and what the ELF files among them need of the machine and of libstdcxx.
+
+    These are kept in memory from here on: unpacking them a second time would take a quarter of the whole conversion.
+    """
+    kept, glibc, libraries = [], (0, 0), set[str]()
     for file in files:
-        if file.member.open is None:
+        data = _read_elf(file)
+        if data is None:
+            kept.append(file)
             continue
-        with file.member.open() as stream:
-            start = stream.read(8)
-            if not is_elf(start):
-                continue
-            try:
-                needs = parse_needs(start + stream.read())
-            except ValueError as error:
-                raise BadInput(f"{file.member.path}: {error}", label) from error
+        try:
+            needs = parse_needs(data)
+        except ValueError as error:
+            raise BadInput(f"{file.member.path}: {error}", label) from error
+        kept.append(replace(file, member=bytes_member(file.member.path, data, file.member.mode)))
         glibc = max(glibc, needs.glibc)
         libraries |= set(needs.libraries)
-    found = {glibc_need(glibc)} if glibc > (0, 0) else set()
-    return found | ({"libstdcxx"} if libraries & _CXX else set())
+    found = {glibc_need(glibc)} if glibc > (0, 0) else set[str]()
+    return kept, found | ({"libstdcxx"} if libraries & _CXX else set())
+
+
+def _read_elf(file: PackageFile) -> bytes | None:
+    if file.member.open is None:
+        return None
+    with file.member.open() as stream:
+        start = stream.read(8)
+        return start + stream.read() if is_elf(start) else None
 
 
 def glibc_need(version: tuple[int, int]) -> str:
