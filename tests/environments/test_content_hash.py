@@ -18,7 +18,8 @@ SPECS = {
     "selectors": "channels: [conda-forge]\ncategory: dev\ndependencies:\n  - numpy\n  - procps-ng # [linux]\n",
     "builds": "channels: [conda-forge]\ndependencies: ['numpy=1.2=py_0', 'conda-forge::xarray', 'x[version=\">1\"]']\n",
     "pip": (
-        "channels: [conda-forge]\npip-repositories: ['https://example.org/simple']\ndependencies:\n  - python\n  - pip:\n"
+        "channels: [conda-forge]\npip-repositories: ['https://example.org/simple']\n"
+        "dependencies:\n  - python\n  - pip:\n"
         "    - cmocean[extra]>=3\n    - x @ https://example.org/x.zip#sha256=00\n    - y ; sys_platform == 'linux'\n"
     ),
     "secret channel": "channels: ['https://example.org/t/${TOKEN}/channel']\ndependencies: [numpy]\n",

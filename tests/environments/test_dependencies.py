@@ -30,7 +30,7 @@ def depends(draw: st.DrawFn) -> str:
     return f"{name} {version or '*'} {build}" if build else f"{name} {version}".strip()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(line=depends())
 def test_one_line_is_written_as_conda_lock_writes_it(line: str) -> None:
     assert merge_depends([line]) == _by_conda_lock([line])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _PART = r"(?:>=|<=|!=|~=|>|<)?[0-9a-z*][0-9A-Za-z_.*!+]*"
 _EASY = re.compile(
     rf"(?P<name>[a-z0-9_][a-z0-9_.-]*)(?: (?:==(?P<exact>[0-9][0-9A-Za-z_.]*)|(?P<range>{_PART}(?:[,|]{_PART})*))"
-    r"(?: [A-Za-z0-9_.*]+)?)?"
+    r"(?P<build> [A-Za-z0-9_.*]+)?)?"
 )
 
 
@@ -30,7 +30,10 @@ def merge_depends(depends: Iterable[str]) -> Pairs:
 def _merge(name: str, lines: list[str]) -> tuple[str, str]:
     match = _EASY.fullmatch(lines[0])
     if len(lines) == 1 and match:
-        return name, match["exact"] or match["range"] or ""
+        if match["exact"]:
+            # So does conda's MatchSpec: an exact version loses its operator, but not beside a build.
+            return name, f"=={match['exact']}" if match["build"] else match["exact"]
+        return name, match["range"] or ""
     # Two seconds, for what about one record in ten thousand has.
     from conda_lock.interfaces.vendored_conda import MatchSpec  # noqa: PLC0415
 

@@ -27,7 +27,7 @@ def lines(draw: st.DrawFn) -> str:
     return draw(NAMES) + ",".join(operator + version for operator, version in clauses)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(line=lines())
 def test_plain_lines_are_read_as_conda_lock_reads_them(line: str) -> None:
     from conda_lock.src_parser.conda_common import conda_spec_to_versioned_dep  # noqa: PLC0415 - two seconds
