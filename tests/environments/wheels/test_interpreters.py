@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bindery.core import BadInput, ToolFailed
+from bindery.environments.wheels.cpython import source_files
 from bindery.environments.wheels.debian import is_changed, mend_debian
 from bindery.environments.wheels.elf import parse_needs
 from bindery.environments.wheels.interpreters import choose_interpreter, find_interpreters
@@ -148,6 +150,15 @@ def test_files_without_changes_stay_as_they_are() -> None:
     assert mend_debian("site.py", b"def getsitepackages(): pass", "x") == b"def getsitepackages(): pass"
     assert mend_debian("pydoc.py", b"dist-packages", "x") == b"dist-packages"
     assert not is_changed(b"# dist-packages\ndef getsitepackages(): pass")
+
+
+def test_headers_may_be_in_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    found = choose_interpreter("3.11", None, ("3.11",), os.environ, FIX)
+    without = replace(found, include=tmp_path / "python3.11")
+
+    headers = {path for path in source_files(found) if path.is_relative_to(found.include)}
+
+    assert set(source_files(without)) == set(source_files(found)) - headers
 
 
 def test_needs_of_a_program_are_those_that_its_loader_sees() -> None:

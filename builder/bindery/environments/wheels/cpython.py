@@ -168,6 +168,8 @@ def _text_file(inside: str, path: Path, data: bytes, interpreter: Interpreter) -
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        return  # distributions keep the headers in a package of their own
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             if path.name not in _LEFT_OUT and not path.name.startswith("config-"):
