@@ -13,6 +13,7 @@ from bindery.environments.spec import read_spec
 
 if TYPE_CHECKING:
     from bindery.environments.environment import Environment
+    from bindery.environments.lockfile import Lock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,11 +44,18 @@ def check_lock(environment: Environment) -> tuple[CheckFinding, ...]:
         BadInput: the spec or the lock cannot be read.
 
     """
+    return _check_lock(environment, _read(environment))
+
+
+def _read(environment: Environment) -> Lock | None:
+    return read_lock(environment.lock_path, environment.fix) if environment.lock_path.is_file() else None
+
+
+def _check_lock(environment: Environment, lock: Lock | None) -> tuple[CheckFinding, ...]:
     where, fix = str(environment.lock_path), environment.fix
-    if not environment.lock_path.is_file():
+    if lock is None:
         missing = CheckFinding(where=where, what="there is no lock", fix=fix)
         return () if environment.wheels_paths else (missing,)
-    lock = read_lock(environment.lock_path, fix)
     if not environment.sources:
         return ()
     spec = read_spec(environment)
@@ -67,10 +75,10 @@ def check_environment(environment: Environment) -> EnvironmentCheck:
     findings: list[CheckFinding] = []
     platforms = packages = releases = 0
     try:
-        findings.extend(check_lock(environment))
-        if environment.lock_path.is_file():
-            lock = read_lock(environment.lock_path, environment.fix)
+        lock = _read(environment)
+        if lock is not None:
             platforms, packages = len(lock.platforms), len(lock.packages)
+        findings.extend(_check_lock(environment, lock))
     except BadInput as error:
         findings.append(_finding(error))
     try:
