@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIGEST = Digest("sha256", "0" * 64)
+NOTEBOOK = {
+    "name": "weekly-mean",
+    "verdict": "passed",
+    "cells": 9,
+    "differing": 0,
+    "packages": "wheels",
+    "platform": "linux-64",
+    "python": "3.12.1",
+}
 
 
 @pytest.fixture
@@ -155,7 +164,17 @@ def test_every_field_is_read_again(ocean: Environment, lock: Lock) -> None:
         locks=release.locks,
         images=(ReleasedImage(platform="linux-64", name="example.org/ocean", digest=DIGEST, base_digest=DIGEST),),
         sifs=(ReleasedSif(platform="linux-64", file_name="ocean.sif", digest=DIGEST, size_bytes=7),),
-        notebooks=(ReleasedNotebook(name="weekly-mean", verdict="passed", cells=9, differing=0),),
+        notebooks=(
+            ReleasedNotebook(
+                name="weekly-mean",
+                verdict="passed",
+                cells=9,
+                differing=0,
+                packages="wheels",
+                platform="linux-64",
+                python="3.12.1",
+            ),
+        ),
     )
     assert parse_release(encode_release(full), "x") == full
 
@@ -171,6 +190,12 @@ def test_every_field_is_read_again(ocean: Environment, lock: Lock) -> None:
         ("files", {"a": "b"}, "files.a: b is not a digest"),
         ("images", [7], "images[0] is a number, not a mapping"),
         ("locks", [], "locks is a list, not a mapping"),
+        (
+            "notebooks",
+            [NOTEBOOK | {"packages": "as installed"}],
+            "notebooks[0] weekly-mean: packages is as installed, neither conda-forge nor wheels",
+        ),
+        ("notebooks", [NOTEBOOK | {"python": 3.12}], "notebooks[0] weekly-mean: python is a number, not text"),
     ],
 )
 def test_wrong_release_is_refused(key: str, value: object, what: str, ocean: Environment, lock: Lock) -> None:

@@ -61,12 +61,19 @@ class ReleasedSif:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleasedNotebook:
-    """How one notebook fared in the release: its verdict, its cells, and how many of them differed."""
+    """How one notebook fared in the release: its verdict, its cells, and how many of them differed.
+
+    ``packages``, ``platform`` and ``python`` (a version) are what it ran on: notebooks of a release of conda-forge's
+    packages may have been run on the substitute made of wheels.
+    """
 
     name: str
     verdict: str
     cells: int
     differing: int
+    packages: PackagesSource
+    platform: str
+    python: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,16 +140,13 @@ def parse_release(data: bytes, where: str) -> Release:
     """
     fields = _document(data, where)
     fields.refuse_others(_RELEASE_KEYS)
-    packages = fields.text("packages")
-    if packages not in {"conda-forge", "wheels"}:
-        raise fields.error(f"packages is {packages}, neither conda-forge nor wheels")
     locks = fields.inner("locks")
     files = fields.inner("files")
     return Release(
         environment=fields.text("environment"),
         version=fields.text("version"),
         date=_date(fields, "date"),
-        packages="wheels" if packages == "wheels" else "conda-forge",
+        packages=_packages(fields),
         created_by=fields.text("created_by"),
         files=tuple((name, _digest(files, name)) for name in files.values),
         locks=tuple(_parse_platform(platform, locks.inner(platform)) for platform in locks.values),
@@ -215,6 +219,9 @@ def _encode_notebook(notebook: ReleasedNotebook) -> Json:
         "verdict": notebook.verdict,
         "cells": notebook.cells,
         "differing": notebook.differing,
+        "packages": notebook.packages,
+        "platform": notebook.platform,
+        "python": notebook.python,
     }
 
 
@@ -257,6 +264,9 @@ def _parse_notebook(fields: Fields) -> ReleasedNotebook:
         verdict=fields.text("verdict"),
         cells=fields.number("cells"),
         differing=fields.number("differing"),
+        packages=_packages(fields),
+        platform=fields.text("platform"),
+        python=fields.text("python"),
     )
 
 
@@ -274,6 +284,14 @@ def _parse_entry(fields: Fields) -> IndexEntry:
         if withdrawn
         else None,
     )
+
+
+def _packages(fields: Fields) -> PackagesSource:
+    match fields.text("packages"):
+        case "conda-forge" | "wheels" as packages:
+            return packages
+        case other:
+            raise fields.error(f"packages is {other}, neither conda-forge nor wheels")
 
 
 def _digest(fields: Fields, key: str) -> Digest:
