@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -109,11 +110,12 @@ def _show(error: BaseException) -> int:
             click.echo(f"error: {error}", err=True)
             return error.exit_code
         case _ReaderGoneError() | BrokenPipeError():
-            # Whoever reads our stdout has read enough; keep Python from complaining about it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_stdout()
             return ToolFailed.exit_code
         case OSError():
             _show_os_error(error)
+            if error.filename is None:
+                _drop_stdout()
             return ToolFailed.exit_code
         case _:
             import traceback  # noqa: PLC0415 - seldom needed
@@ -121,6 +123,12 @@ def _show(error: BaseException) -> int:
             traceback.print_exception(error)
             click.echo("error: this is a bug in bindery; please report it with the lines above", err=True)
             return OUR_BUG
+
+
+def _drop_stdout() -> None:
+    """Keep Python from writing at exit what could not be written now: it would complain, and change our status."""
+    with suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_os_error(error: OSError) -> None:
