@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +12,19 @@ from bindery.environments import (
     Environment,
     Lock,
     LockedPackage,
+    PublishedRelease,
     Withdrawal,
     check_environment,
     find_environment,
     find_release,
     list_releases,
+    plan_rebuild,
+    plan_release,
     read_lock,
     read_released_lock,
     release_of,
     withdraw_release,
+    write_lock,
     write_release,
 )
 from bindery.environments.release_format import (
@@ -30,6 +35,7 @@ from bindery.environments.release_format import (
     parse_index,
     parse_release,
 )
+from bindery.environments.releases import withdrawal_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,8 +71,15 @@ def lock() -> Lock:
     return Lock(packages=(package,), content_hash=(), channels=(), platforms=("linux-64",), sources=())
 
 
-def publish(ocean: Environment, lock: Lock, version: str) -> None:
-    write_release(ocean, lock, version=version, packages="conda-forge", created_by="bindery 0")
+def publish(ocean: Environment, lock: Lock, version: str) -> PublishedRelease:
+    write_lock(lock, ocean.lock_path)
+    return write_release(ocean, plan_release(ocean, lock, version=version, packages="conda-forge"))
+
+
+def other(lock: Lock, version: str) -> Lock:
+    """Return the lock with another version of its package."""
+    (package,) = lock.packages
+    return replace(lock, packages=(replace(package, version=version, url=package.url.replace("3.12.11", version)),))
 
 
 def test_released_lock_is_read_again(ocean: Environment, lock: Lock) -> None:
@@ -80,10 +93,12 @@ def test_released_lock_is_read_again(ocean: Environment, lock: Lock) -> None:
 
 
 def test_releases_are_listed_by_age(ocean: Environment, lock: Lock) -> None:
-    for version in ("2026.11.22-10", "2026.11.22", "2025.01.01", "2026.11.22-2"):
-        publish(ocean, lock, version)
+    publish(ocean, lock, "2026.11.22")
+    for _ in range(10):
+        write_release(ocean, plan_rebuild(ocean, None, date=dt.date(2026, 12, 1)))
+    publish(ocean, other(lock, "3.12.12"), "2026.12.24")
     versions = [published.entry.version for published in list_releases(ocean)]
-    assert versions == ["2025.01.01", "2026.11.22", "2026.11.22-2", "2026.11.22-10"]
+    assert versions == ["2026.11.22", *(f"2026.11.22-{number}" for number in range(1, 11)), "2026.12.24"]
     assert release_of(ocean, lock, "linux-64") == "2026.11.22-10"
 
 
@@ -97,26 +112,6 @@ def test_committed_release_holds_the_committed_lock(project_settings: Settings) 
     assert encode_release(published.release) == (published.folder / "release.json").read_bytes()
 
 
-def test_release_is_never_written_again(ocean: Environment, lock: Lock) -> None:
-    publish(ocean, lock, "2026.11.22")
-    with pytest.raises(BadInput) as caught:
-        publish(ocean, lock, "2026.11.22")
-    assert str(caught.value) == (
-        f"{ocean.releases_folder / '2026.11.22'}: is there already, and a release never changes\n"
-        "  fix: use 2026.11.22-1, or a new date"
-    )
-
-
-@pytest.mark.parametrize("version", ["2026.13.01", "1.0", "2026.11.22-0", "2026-11-22", "../2026.11.22"])
-def test_version_is_a_date(version: str, ocean: Environment, lock: Lock) -> None:
-    with pytest.raises(BadInput) as caught:
-        publish(ocean, lock, version)
-    assert str(caught.value) == (
-        f"{ocean.releases_folder}: {version} is no version of a release\n"
-        "  fix: write a date: 2026.11.22, or 2026.11.22-1"
-    )
-
-
 def test_unknown_release_names_the_known(ocean: Environment, lock: Lock) -> None:
     publish(ocean, lock, "2026.11.22")
     with pytest.raises(BadInput) as caught:
@@ -126,7 +121,7 @@ def test_unknown_release_names_the_known(ocean: Environment, lock: Lock) -> None
     )
 
 
-@pytest.mark.parametrize("name", ["release.json", "conda-lock.yml"])
+@pytest.mark.parametrize("name", ["release.json", "conda-lock.yml", "conda-linux-64.lock", "changes.md"])
 def test_changed_release_is_found(name: str, ocean: Environment, lock: Lock) -> None:
     publish(ocean, lock, "2026.11.22")
     path = ocean.releases_folder / "2026.11.22" / name
@@ -140,28 +135,55 @@ def test_changed_release_is_found(name: str, ocean: Environment, lock: Lock) -> 
     with pytest.raises(BadInput) as caught:
         list_releases(ocean)
     assert caught.value.what == "the released file is not there"
-    (finding,) = check_environment(ocean).findings[1:]
+    (finding,) = check_environment(ocean).findings
     assert (finding.what, finding.where) == ("the released file is not there", str(path))
+
+
+def test_added_file_is_found(ocean: Environment, lock: Lock) -> None:
+    path = publish(ocean, lock, "2026.11.22").folder / "wheels-3.12.txt"
+    path.touch()
+    with pytest.raises(BadInput) as caught:
+        find_release(ocean, "2026.11.22")
+    assert str(caught.value) == f"{path}: the file was not released\n  fix: remove it: a release never changes"
 
 
 def test_withdrawn_release_stays_readable_and_is_not_taken(ocean: Environment, lock: Lock) -> None:
     publish(ocean, lock, "2026.11.22")
     withdrawal = Withdrawal(date=dt.date(2026, 12, 1), reason="wrong base", instead="2026.11.22-1")
+    write_release(ocean, plan_rebuild(ocean, None, date=dt.date(2026, 12, 1)))
     withdraw_release(ocean, "2026.11.22", withdrawal)
     assert find_release(ocean, "2026.11.22").entry.withdrawn == withdrawal
+    assert release_of(ocean, lock, "linux-64") == "2026.11.22-1"
+    assert withdrawal_of(ocean, lock, "linux-64") is None
+    withdraw_release(ocean, "2026.11.22-1", replace(withdrawal, instead=None))
     assert release_of(ocean, lock, "linux-64") is None
+    assert withdrawal_of(ocean, lock, "linux-64") == ("2026.11.22-1", replace(withdrawal, instead=None))
+
+
+def test_only_a_good_release_replaces_a_withdrawn_one_and_only_once(ocean: Environment, lock: Lock) -> None:
+    publish(ocean, lock, "2026.11.22")
+    withdrawal = Withdrawal(date=dt.date(2026, 12, 1), reason="wrong base", instead="2026.11.22")
+    with pytest.raises(BadInput) as caught:
+        withdraw_release(ocean, "2026.11.22", withdrawal)
+    assert str(caught.value) == (
+        "ocean@2026.11.22: cannot be replaced by 2026.11.22, which it is\n"
+        "  fix: name a release that people can use, or leave --instead out"
+    )
+    write_release(ocean, plan_rebuild(ocean, None, date=dt.date(2026, 12, 1)))
+    withdraw_release(ocean, "2026.11.22", replace(withdrawal, instead=None))
+    with pytest.raises(BadInput) as caught:
+        withdraw_release(ocean, "2026.11.22-1", withdrawal)
+    assert caught.value.what == "cannot be replaced by 2026.11.22, which is withdrawn"
+    with pytest.raises(BadInput) as caught:
+        withdraw_release(ocean, "2026.11.22", replace(withdrawal, instead="2026.11.22-1"))
+    assert str(caught.value) == "ocean@2026.11.22: was withdrawn already, on 2026-12-01: wrong base"
 
 
 def test_every_field_is_read_again(ocean: Environment, lock: Lock) -> None:
-    release = write_release(ocean, lock, version="2026.11.22", packages="wheels", created_by="bindery 0").release
-    full = type(release)(
-        environment=release.environment,
-        version=release.version,
-        date=release.date,
-        packages=release.packages,
-        created_by=release.created_by,
-        files=release.files,
-        locks=release.locks,
+    full = replace(
+        publish(ocean, lock, "2026.11.22").release,
+        packages="wheels",
+        extends=("sea",),
         images=(ReleasedImage(platform="linux-64", name="example.org/ocean", digest=DIGEST, base_digest=DIGEST),),
         sifs=(ReleasedSif(platform="linux-64", file_name="ocean.sif", digest=DIGEST, size_bytes=7),),
         notebooks=(
@@ -190,6 +212,7 @@ def test_every_field_is_read_again(ocean: Environment, lock: Lock) -> None:
         ("files", {"a": "b"}, "files.a: b is not a digest"),
         ("images", [7], "images[0] is a number, not a mapping"),
         ("locks", [], "locks is a list, not a mapping"),
+        ("files", {"../lock": str(DIGEST)}, "the path '../lock' leaves its folder"),
         (
             "notebooks",
             [NOTEBOOK | {"packages": "as installed"}],

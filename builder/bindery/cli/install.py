@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", metavar="ENVIRONMENT[@RELEASE]")
 @packages_option
 @python_option
 @click.option(
@@ -30,15 +30,15 @@ def command(
 ) -> None:
     """Install ENVIRONMENT into the store, verified, and print where it is.
 
-    What is there already is not installed again.
+    What is there already is not installed again. A release, pangeo@2025.08.14, is installed from its own files alone.
     """
     # Help and completion come without the seconds that these imports take.
-    from bindery.environments import find_environment, realise  # noqa: PLC0415
+    from bindery.environments import find_installable, realise  # noqa: PLC0415
     from bindery.prefixes import ensure_prefix, register_kernel  # noqa: PLC0415
 
     progress, store = make_progress(quiet=quiet), default_store(os.environ)
     realised = realise(
-        find_environment(read_settings(Path.cwd()), environment),
+        find_installable(read_settings(Path.cwd()), environment),
         packages=packages,
         interpreter=interpreter,
         platform=host_platform(),
@@ -46,12 +46,13 @@ def command(
         progress=progress,
     )
     prefix = ensure_prefix(realised, store=store, progress=progress)
-    registered = register_kernel(prefix, environment, os.environ) if kernel else None
+    registered = register_kernel(prefix, environment.replace("@", "-"), os.environ) if kernel else None
     if registered:
         progress.say(f"Jupyter now offers {prefix.label}: {registered}")
     document: dict[str, Json] = {
         "schema": 1,
-        "environment": environment,
+        "environment": realised.environment.name,
+        "release": realised.release,
         "label": prefix.label,
         "prefix": str(prefix.path),
         "lock": str(prefix.lock_digest),

@@ -29,7 +29,7 @@ PS1="({name}) ${{PS1:-\\\\w \\\\$ }}"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("environment")
+@click.argument("environment", metavar="ENVIRONMENT[@RELEASE]")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @packages_option
 @python_option
@@ -41,12 +41,12 @@ def command(
 
     The environment is installed first if it is not there.
     """
-    from bindery.environments import find_environment, realise  # noqa: PLC0415 - help comes without their seconds
+    from bindery.environments import find_installable, realise  # noqa: PLC0415 - help comes without their seconds
     from bindery.prefixes import ensure_prefix, process_environ  # noqa: PLC0415
 
     progress, store = make_progress(quiet=quiet), default_store(os.environ)
     realised = realise(
-        find_environment(read_settings(Path.cwd()), environment),
+        find_installable(read_settings(Path.cwd()), environment),
         packages=packages,
         interpreter=interpreter,
         platform=host_platform(),

@@ -23,14 +23,12 @@ SHOWN = 50
 
 
 @click.command()
-@click.argument("target", metavar="ENVIRONMENT|PREFIX")
+@click.argument("target", metavar="ENVIRONMENT[@RELEASE]|PREFIX")
 @packages_option
 @python_option
 @json_option
 @quiet_option
-def command(
-    *, target: str, packages: PackagesChoice, interpreter: str | None, as_json: bool, quiet: bool
-) -> int:
+def command(*, target: str, packages: PackagesChoice, interpreter: str | None, as_json: bool, quiet: bool) -> int:
     """Compare an installed ENVIRONMENT, or the PREFIX at a path, with the tree that its lock makes.
 
     Every file is read, every bytecode file compiled again. Status 1 if anything differs.
@@ -53,7 +51,7 @@ def command(
 def _find(
     target: str, packages: PackagesChoice, interpreter: str | None, progress: Progress
 ) -> tuple[Path, Realised, Store]:
-    from bindery.environments import find_environment, realise  # noqa: PLC0415 - as above
+    from bindery.environments import find_installable, realise  # noqa: PLC0415 - as above
     from bindery.prefixes import prefix_path, read_record  # noqa: PLC0415
 
     if os.sep in target:
@@ -61,7 +59,7 @@ def _find(
         return path, *read_record(path)
     store = default_store(os.environ)
     realised = realise(
-        find_environment(read_settings(Path.cwd()), target),
+        find_installable(read_settings(Path.cwd()), target),
         packages=packages,
         interpreter=interpreter,
         platform=host_platform(),

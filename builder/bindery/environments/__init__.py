@@ -13,17 +13,19 @@ from bindery.environments.lockfile import (
     write_lock,
 )
 from bindery.environments.package_lists import PackageList, list_lock, read_package_list
+from bindery.environments.publish import ReleasePlan, plan_rebuild, plan_release, write_release
 from bindery.environments.realise import realise
 from bindery.environments.realised import PackagesChoice, PackagesSource, Realised
-from bindery.environments.release_format import Release, Withdrawal
+from bindery.environments.release_format import Release, ReleasedNotebook, Withdrawal
 from bindery.environments.releases import (
     PublishedRelease,
+    find_installable,
     find_release,
     list_releases,
     read_released_lock,
     release_of,
+    released_environment,
     withdraw_release,
-    write_release,
 )
 from bindery.environments.relock import LockPlan, LockRequest, plan_lock
 from bindery.environments.render import render_explicit
@@ -47,6 +49,8 @@ __all__ = [
     "PublishedRelease",
     "Realised",
     "Release",
+    "ReleasePlan",
+    "ReleasedNotebook",
     "Requirement",
     "SolveOptions",
     "Spec",
@@ -56,18 +60,22 @@ __all__ = [
     "compare_packages",
     "encode_lock",
     "find_environment",
+    "find_installable",
     "find_release",
     "list_environments",
     "list_lock",
     "list_releases",
     "parse_lock",
     "plan_lock",
+    "plan_rebuild",
+    "plan_release",
     "read_lock",
     "read_package_list",
     "read_released_lock",
     "read_spec",
     "realise",
     "release_of",
+    "released_environment",
     "render_explicit",
     "solve_lock",
     "withdraw_release",

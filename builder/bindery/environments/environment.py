@@ -22,11 +22,18 @@ class Environment:
     """A folder ``environments/<name>/``, and the environments that it builds on, in order.
 
     It has an ``environment.yml``, a ``conda-lock.yml``, pins of wheels (``wheels-3.12.txt``), or several of these.
+    The folder of a release is one, too: ``release`` is its version, None for an environment as it is now.
     """
 
     name: str
     folder: Path
     extends: tuple[Environment, ...] = ()
+    release: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it: ``pangeo``, or ``pangeo@2025.08.14``."""
+        return f"{self.name}@{self.release}" if self.release else self.name
 
     @property
     def spec_path(self) -> Path:
@@ -42,6 +49,13 @@ class Environment:
     def releases_folder(self) -> Path:
         """Where the releases are, or would be."""
         return self.folder / "releases"
+
+    @property
+    def published_by(self) -> Environment:
+        """The environment whose release this is, by its folder; the environment itself if it is none."""
+        if self.release is None:
+            return self
+        return Environment(name=self.name, folder=self.folder.parent.parent)
 
     @property
     def layers(self) -> tuple[Environment, ...]:
@@ -63,8 +77,8 @@ class Environment:
 
     @property
     def fix(self) -> str:
-        """The command that makes the lock anew."""
-        return f"bindery lock {self.name}"
+        """The command that makes the lock anew; a release's can only be brought back."""
+        return f"git restore {self.folder}" if self.release else f"bindery lock {self.name}"
 
 
 def find_environment(settings: Settings, name: str) -> Environment:

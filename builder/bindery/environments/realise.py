@@ -8,7 +8,7 @@ from bindery.core import BadInput
 from bindery.environments.channels import resolve_channels
 from bindery.environments.lockfile import read_lock
 from bindery.environments.realised import Realised
-from bindery.environments.releases import release_of
+from bindery.environments.releases import find_release, release_of, withdrawal_of
 
 if TYPE_CHECKING:
     from bindery.core import Progress, Store
@@ -30,6 +30,7 @@ def realise(
 ) -> Realised:
     """Return what is installed on the platform; the committed lock is never changed.
 
+    The environment may be a release, which is installed from its own folder alone; that it was withdrawn is said.
     With ``auto`` the committed lock is taken if its first channel answers, and otherwise a wheel channel, which is
     said in one line. ``interpreter`` is for a wheel channel: a version or a path, None for the one that fits best.
 
@@ -38,11 +39,13 @@ def realise(
         ToolFailed: a tool, the network or the disk failed.
 
     """
+    _say_withdrawal(environment, platform, progress)
     if packages == "auto":
         reason = _why_not_conda(environment, interpreter, platform)
         packages = "wheels" if reason else "conda-forge"
         if reason:
-            progress.say(f"{environment.name}: {reason}; taking wheels instead (--packages names one of the two)")
+            taken = "the wheels that were pinned for this release" if environment.release else "wheels"
+            progress.say(f"{environment.title}: {reason}; taking {taken} instead (--packages names one of the two)")
     if packages == "wheels":
         # What fetches and converts wheels is imported where wheels are wanted.
         from bindery.environments.wheel_lock import realise_wheels  # noqa: PLC0415
@@ -54,8 +57,12 @@ def realise(
             str(environment.lock_path),
             "leave it out, or add --packages wheels",
         )
+    if _is_of_wheels(environment):
+        raise BadInput(
+            "is a release of wheels: conda-forge has no packages of it", environment.title, "add --packages wheels"
+        )
     lock = _read_committed(environment, platform)
-    release = release_of(environment, lock, platform)
+    release = environment.release or release_of(environment, lock, platform)
     return Realised(
         environment=environment,
         lock=lock,
@@ -74,6 +81,8 @@ def make_label(environment: Environment, release: str | None) -> str:
 
 def _why_not_conda(environment: Environment, interpreter: str | None, platform: str) -> str:
     """Return why the committed lock is not taken; empty if it is."""
+    if _is_of_wheels(environment):
+        return "it is a release of wheels"
     if not environment.lock_path.is_file():
         return "it has no conda-lock.yml yet"
     if interpreter is not None:
@@ -81,6 +90,31 @@ def _why_not_conda(environment: Environment, interpreter: str | None, platform: 
     channels = resolve_channels(_read_committed(environment, platform).channels, {})
     silent = next((channel.name for channel in channels if not _answers(channel.fetch_url)), None)
     return f"{silent} does not answer" if silent else ""
+
+
+def _is_of_wheels(environment: Environment) -> bool:
+    """Answer whether this is a release whose lock names the wheels of the machine that released it."""
+    if environment.release is None or not environment.lock_path.is_file():
+        return False
+    lock = read_lock(environment.lock_path, environment.fix)
+    return dict(lock.custom_metadata).get("packages") == "wheels"
+
+
+def _say_withdrawal(environment: Environment, platform: str, progress: Progress) -> None:
+    """Say that what is asked for was withdrawn, be it by its name or because the lock is a withdrawn release's."""
+    published = environment.published_by
+    if environment.release:
+        withdrawn = find_release(published, environment.release).entry.withdrawn
+        found = (environment.release, withdrawn) if withdrawn else None
+    elif environment.lock_path.is_file() and environment.releases_folder.is_dir():
+        lock = read_lock(environment.lock_path, environment.fix)
+        found = withdrawal_of(environment, lock, platform) if platform in lock.platforms else None
+    else:
+        found = None
+    if found:
+        version, withdrawal = found
+        instead = f"; take {environment.name}@{withdrawal.instead} instead" if withdrawal.instead else ""
+        progress.say(f"{environment.name}@{version} was withdrawn on {withdrawal.date}: {withdrawal.reason}{instead}")
 
 
 def _read_committed(environment: Environment, platform: str) -> Lock:

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bindery.core import BadInput, Digest, encode_json, parse_digest, parse_json
+from bindery.core import BadInput, Digest, encode_json, inner_path, parse_digest, parse_json
 from bindery.environments.fields import Fields
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SCHEMA = 1
 RELEASE_NAME = "release.json"
 INDEX_NAME = "releases.json"
+LOWER_FOLDER = "extends"
 _RELEASE_KEYS = frozenset(
     (
         *("schema", "environment", "version", "date", "packages", "created_by"),
-        *("files", "locks", "images", "sifs", "notebooks"),
+        *("extends", "files", "locks", "images", "sifs", "notebooks"),
     )
 )
 _ENTRY_KEYS = frozenset(("version", "digest", "withdrawn"))
@@ -78,7 +79,11 @@ class ReleasedNotebook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """What was published. ``notebooks`` is None where they were not run, which is not the same as none."""
+    """What was published. ``notebooks`` is None where they were not run, which is not the same as none.
+
+    ``extends`` names the environments that it builds on, the lowest first: ``extends/<name>/`` holds what they said.
+    ``files`` are paths in the release's folder, with their digests.
+    """
 
     environment: str
     version: str
@@ -87,6 +92,7 @@ class Release:
     created_by: str
     files: tuple[tuple[str, Digest], ...]
     locks: tuple[LockedPlatform, ...]
+    extends: tuple[str, ...] = ()
     images: tuple[ReleasedImage, ...] | None = None
     sifs: tuple[ReleasedSif, ...] | None = None
     notebooks: tuple[ReleasedNotebook, ...] | None = None
@@ -119,6 +125,7 @@ def encode_release(release: Release) -> bytes:
         "date": release.date.isoformat(),
         "packages": release.packages,
         "created_by": release.created_by,
+        "extends": list(release.extends),
         "files": {name: str(digest) for name, digest in release.files},
         "locks": {
             locked.platform: {"digest": str(locked.digest), "packages": locked.packages, "python": locked.python}
@@ -148,7 +155,8 @@ def parse_release(data: bytes, where: str) -> Release:
         date=_date(fields, "date"),
         packages=_packages(fields),
         created_by=fields.text("created_by"),
-        files=tuple((name, _digest(files, name)) for name in files.values),
+        files=tuple((str(inner_path(name, where)), _digest(files, name)) for name in files.values),
+        extends=fields.texts("extends") if fields.has("extends") else (),
         locks=tuple(_parse_platform(platform, locks.inner(platform)) for platform in locks.values),
         images=tuple(_parse_image(one) for one in fields.items("images")) if fields.has("images") else None,
         sifs=tuple(_parse_sif(one) for one in fields.items("sifs")) if fields.has("sifs") else None,

@@ -1,6 +1,7 @@
 """Releases: what was published, in folders that never change.
 
-``releases/<YYYY.MM.DD>/`` holds the lock, and ``release.json``, which says what was made from it and how it fared.
+``releases/<YYYY.MM.DD>/`` is an environment's folder of its own, from which alone the release can be installed: the
+lock, what people had asked for, the pins of wheels; and ``release.json``: what was made from it and how it fared.
 ``releases/releases.json`` lists the releases, each with the digest of its ``release.json``, and is the only file in
 which anything about a release may change: that it was withdrawn, and why.
 """
@@ -9,21 +10,18 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bindery.core import BadInput, digest_bytes, digest_file, remove_tree, write_file
-from bindery.environments.environment import LOCK_NAME
-from bindery.environments.lockfile import encode_lock, read_lock
+from bindery.core import BadInput, digest_bytes, digest_file, inner_path, write_file
+from bindery.environments.environment import LOCK_NAME, Environment, find_environment
+from bindery.environments.lockfile import read_lock
 from bindery.environments.release_format import (
     INDEX_NAME,
+    LOWER_FOLDER,
     RELEASE_NAME,
     IndexEntry,
-    LockedPlatform,
-    Release,
     encode_index,
-    encode_release,
     parse_index,
     parse_release,
 )
@@ -31,10 +29,9 @@ from bindery.environments.release_format import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bindery.environments.environment import Environment
+    from bindery.core import Settings
     from bindery.environments.lockfile import Lock
-    from bindery.environments.realised import PackagesSource
-    from bindery.environments.release_format import Withdrawal
+    from bindery.environments.release_format import Release, Withdrawal
 
 _VERSION = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?:-([1-9]\d*))?")
 
@@ -85,54 +82,51 @@ def list_releases(environment: Environment) -> tuple[PublishedRelease, ...]:
     return tuple(_read_release(environment, entry) for entry in read_index(environment))
 
 
-def write_release(
-    environment: Environment, lock: Lock, *, version: str, packages: PackagesSource, created_by: str
-) -> PublishedRelease:
-    """Publish the lock as a release: its folder is there, whole, and the list names it.
+def find_installable(settings: Settings, target: str) -> Environment:
+    """Return the environment ``pangeo`` as it is now, or the release ``pangeo@2025.08.14`` from its own folder alone.
 
     Raises:
-        BadInput: the version is no date, or is there already.
-        ToolFailed: the disk is full or cannot be written.
+        BadInput: there is no such environment or release, or a file of the release has changed.
 
     """
-    date = parse_version(version, str(environment.releases_folder))
-    entries = read_index(environment)
-    folder = environment.releases_folder / version
-    if folder.exists() or version in {entry.version for entry in entries}:
-        raise BadInput("is there already, and a release never changes", str(folder), f"use {version}-1, or a new date")
-    text = encode_lock(lock)
-    release = Release(
-        environment=environment.name,
-        version=version,
-        date=date,
-        packages=packages,
-        created_by=created_by,
-        files=((LOCK_NAME, digest_bytes(text.encode())),),
-        locks=tuple(_locked_platform(lock, platform) for platform in lock.platforms),
+    name, at, version = target.partition("@")
+    environment = find_environment(settings, name)
+    return released_environment(find_release(environment, version)) if at else environment
+
+
+def released_environment(published: PublishedRelease) -> Environment:
+    """Return the release as an environment: nothing outside of its folder is part of it."""
+    release, folder = published.release, published.folder
+    lower = (inner_path(name, str(folder / RELEASE_NAME)) for name in release.extends)
+    return Environment(
+        name=release.environment,
+        folder=folder,
+        extends=tuple(Environment(name=str(name), folder=folder / LOWER_FOLDER / name) for name in lower),
+        release=release.version,
     )
-    work = folder.with_name(f".{version}.{secrets.token_hex(4)}.part")
-    try:
-        write_file(work / LOCK_NAME, text)
-        write_file(work / RELEASE_NAME, encode_release(release))
-        work.rename(folder)
-    finally:
-        remove_tree(work)
-    entry = IndexEntry(version=version, digest=digest_bytes(encode_release(release)))
-    # The list comes last: a folder that it does not name was never published.
-    _write_index(environment, (*entries, entry))
-    return PublishedRelease(release=release, entry=entry, folder=folder)
 
 
 def withdraw_release(environment: Environment, version: str, withdrawal: Withdrawal) -> None:
     """Mark the release as withdrawn; its folder stays as it is.
 
     Raises:
-        BadInput: there is no such release.
+        BadInput: there is no such release, it was withdrawn before, or what to use instead is not there or no better.
 
     """
     entry = find_release(environment, version).entry
+    where = f"{environment.name}@{version}"
+    if entry.withdrawn is not None:
+        raise BadInput(f"was withdrawn already, on {entry.withdrawn.date}: {entry.withdrawn.reason}", where)
+    if withdrawal.instead is not None:
+        other = find_release(environment, withdrawal.instead).entry
+        if other == entry or other.withdrawn is not None:
+            raise BadInput(
+                f"cannot be replaced by {withdrawal.instead}, which {'it is' if other == entry else 'is withdrawn'}",
+                where,
+                "name a release that people can use, or leave --instead out",
+            )
     marked = replace(entry, withdrawn=withdrawal)
-    _write_index(environment, tuple(marked if other == entry else other for other in read_index(environment)))
+    write_index(environment, tuple(marked if other == entry else other for other in read_index(environment)))
 
 
 def parse_version(version: str, where: str) -> dt.date:
@@ -151,22 +145,21 @@ def parse_version(version: str, where: str) -> dt.date:
     raise BadInput(f"{version} is no version of a release", where, "write a date: 2026.11.22, or 2026.11.22-1")
 
 
-def _write_index(environment: Environment, entries: tuple[IndexEntry, ...]) -> None:
-    ordered = tuple(sorted(entries, key=_age))
+def write_index(environment: Environment, entries: tuple[IndexEntry, ...]) -> None:
+    """Have the environment's list name these releases, sorted by age.
+
+    Raises:
+        ToolFailed: the disk is full or cannot be written.
+
+    """
+    ordered = tuple(sorted(entries, key=lambda entry: version_age(entry.version)))
     write_file(environment.releases_folder / INDEX_NAME, encode_index(ordered, environment.name))
 
 
-def _age(entry: IndexEntry) -> tuple[str, int]:
-    date, _, rebuild = entry.version.partition("-")
+def version_age(version: str) -> tuple[str, int]:
+    """Return what sorts versions by their age: the date, and the number of the rebuild (0 if it is none)."""
+    date, _, rebuild = version.partition("-")
     return date, int(rebuild or 0)
-
-
-def _locked_platform(lock: Lock, platform: str) -> LockedPlatform:
-    packages = lock.packages_for(platform)
-    versions = {package.name: package.version for package in packages}
-    return LockedPlatform(
-        platform=platform, digest=lock.digest(platform), packages=len(packages), python=versions.get("python")
-    )
 
 
 def _read_release(environment: Environment, entry: IndexEntry) -> PublishedRelease:
@@ -184,6 +177,10 @@ def _read_release(environment: Environment, entry: IndexEntry) -> PublishedRelea
             raise BadInput("the released file is not there", str(folder / name), fix)
         if digest_file(folder / name) != digest:
             raise BadInput("the released file has changed", str(folder / name), fix)
+    known = {RELEASE_NAME, *(name for name, _ in release.files)}
+    for found in sorted(folder.rglob("*")):
+        if found.is_file() and found.relative_to(folder).as_posix() not in known:
+            raise BadInput("the file was not released", str(found), "remove it: a release never changes")
     return PublishedRelease(release=release, entry=entry, folder=folder)
 
 
@@ -194,12 +191,30 @@ def release_of(environment: Environment, lock: Lock, platform: str) -> str | Non
         BadInput: a release cannot be read, or a file of it has changed.
 
     """
+    return next((one.version for one in _entries_with(environment, lock, platform) if one.withdrawn is None), None)
+
+
+def withdrawal_of(environment: Environment, lock: Lock, platform: str) -> tuple[str, Withdrawal] | None:
+    """Return the withdrawn release that the lock is on the platform, and why; None if it is none, or a good one, too.
+
+    Raises:
+        BadInput: a release cannot be read, or a file of it has changed.
+
+    """
+    entries = _entries_with(environment, lock, platform)
+    if not entries or any(entry.withdrawn is None for entry in entries):
+        return None
+    newest = entries[0]
+    return (newest.version, newest.withdrawn) if newest.withdrawn else None
+
+
+def _entries_with(environment: Environment, lock: Lock, platform: str) -> tuple[IndexEntry, ...]:
     digest = lock.digest(platform)
-    for published in reversed(list_releases(environment)):
-        locks = {locked.platform: locked.digest for locked in published.release.locks}
-        if published.entry.withdrawn is None and locks.get(platform) == digest:
-            return published.entry.version
-    return None
+    return tuple(
+        published.entry
+        for published in reversed(list_releases(environment))
+        if any(locked.platform == platform and locked.digest == digest for locked in published.release.locks)
+    )
 
 
 def read_released_lock(published: PublishedRelease) -> Lock:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from bindery.core import ToolFailed, digest_bytes, encode_json
+from bindery.core import BadInput, ToolFailed, digest_bytes, encode_json
 from bindery.environments.content_hash import content_hashes
 from bindery.environments.lockfile import LockedChannel, encode_lock, read_lock
 from bindery.environments.realise import make_label
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Progress, Store
     from bindery.environments.environment import Environment
+    from bindery.environments.lockfile import Lock
     from bindery.environments.wheels import WheelChannel
 
 
@@ -41,16 +42,24 @@ def realise_wheels(
         ToolFailed: this machine or a tool cannot do it.
 
     """
+    if environment.release and not environment.wheels_paths:
+        raise BadInput(
+            "the release has no pins of wheels",
+            str(environment.folder),
+            "install it where conda-forge answers, with --packages conda-forge",
+        )
     channel = ensure_wheel_channel(environment, interpreter=interpreter, store=store, progress=progress)
     _refuse_older_glibc(channel)
     spec = _spec_of_channel(environment, channel, platform, progress)
-    path = _ensure_lock(environment, spec, channel, store, progress)
+    lock = read_lock(_ensure_lock(environment, spec, channel, store, progress))
+    _say_other_files(environment, lock, platform, channel, progress)
     return Realised(
         environment=environment,
-        lock=read_lock(path),
+        lock=lock,
         packages="wheels",
         platform=platform,
         label=f"{make_label(environment, _committed_release(environment, platform))} (wheels)",
+        release=environment.release,
         mirrors={channel.url: channel.folder.as_uri() + "/"},
     )
 
@@ -125,7 +134,24 @@ def _refuse_older_glibc(channel: WheelChannel) -> None:
         )
 
 
+def _say_other_files(
+    environment: Environment, lock: Lock, platform: str, channel: WheelChannel, progress: Progress
+) -> None:
+    """Say that a release of wheels is not what was released, where this machine's interpreter is another one."""
+    if environment.release is None or not environment.lock_path.is_file():
+        return
+    released = read_lock(environment.lock_path, environment.fix)
+    of_wheels = dict(released.custom_metadata).get("packages") == "wheels"
+    if of_wheels and platform in released.platforms and released.digest(platform) != lock.digest(platform):
+        progress.say(
+            f"{environment.title}: the wheels are those of the release, with this machine's Python "
+            f"{channel.python_version}: other files than were released"
+        )
+
+
 def _committed_release(environment: Environment, platform: str) -> str | None:
+    if environment.release:
+        return environment.release
     if not environment.lock_path.is_file():
         return None
     lock = read_lock(environment.lock_path, environment.fix)

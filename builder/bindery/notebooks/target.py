@@ -74,10 +74,10 @@ def realise_target(  # noqa: PLR0913 - each is a choice of the person who asks
 
     """
     # The solver's machinery takes long to import, and --prefix needs none of it.
-    from bindery.environments import find_environment, realise  # noqa: PLC0415
+    from bindery.environments import find_installable, realise  # noqa: PLC0415
 
     realised = realise(
-        find_environment(settings, name),
+        find_installable(settings, name),
         packages=packages,
         interpreter=interpreter,
         platform=host_platform(),
@@ -86,7 +86,7 @@ def realise_target(  # noqa: PLR0913 - each is a choice of the person who asks
     )
     prefix = ensure_prefix(realised, store=store, progress=progress)
     return Target(
-        environment=name,
+        environment=realised.environment.name,
         release=realised.release,
         packages=realised.packages,
         lock_digest=str(realised.digest),
