@@ -51,7 +51,7 @@ def test_lock_is_written_checked_and_compared(project: Path, capsys: pytest.Capt
     assert run(["lock", "ocean", *MIRROR, "--update", "xarray", "--check", "--quiet"]) == 1
     captured = capsys.readouterr()
     name, kind, old, new, platforms = captured.out.rstrip("\n").split("\t")
-    assert (name, kind, platforms) == ("xarray", "changed", "")
+    assert (name, kind, platforms) == ("xarray", "upgraded", "")
     assert captured.err == f"error: {lock}: a new solve changes 1 packages\n"
     assert lock.read_bytes() == before
 
@@ -63,7 +63,7 @@ def test_lock_is_written_checked_and_compared(project: Path, capsys: pytest.Capt
     assert [change["after"]["version"] for change in document["changes"]] == [new]
 
     assert run(["diff", str(copy), "ocean", "--exit-code"]) == 1
-    assert capsys.readouterr().out == f"xarray\tchanged\t{old}\t{new}\t\n"
+    assert capsys.readouterr().out == f"xarray\tupgraded\t{old}\t{new}\t\n"
     assert run(["diff", str(copy), "ocean", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["changes"] == document["changes"]
     assert run(["diff", "ocean", "ocean", "--exit-code"]) == 0

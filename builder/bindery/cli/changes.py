@@ -1,10 +1,12 @@
-"""Changes of packages, as ``lock`` and ``diff`` show them."""
+"""Changes of packages, as ``lock``, ``diff`` and others show them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bindery.cli.tables import print_table
+import click
+
+from bindery.cli.tables import markdown_table, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,12 +14,15 @@ if TYPE_CHECKING:
     from bindery.core import Json
     from bindery.environments import PackageChange, PackageState
 
+HEADINGS = ("package", "change", "before", "after", "only on")
+_KINDS = ("added", "removed", "upgraded", "downgraded", "changed", "rebuilt")
 
-def print_changes(changes: Sequence[PackageChange], platforms: int) -> None:
-    """Print one row a change; the platforms only where they are not all of them."""
+
+def print_changes(changes: Sequence[PackageChange], platforms: int, *, markdown: bool = False) -> None:
+    """Print one row a change, direct dependencies in bold; the platforms only where they are not all of them."""
     rows = [
         (
-            change.name,
+            change.name if change.manager == "conda" else f"{change.name} (pip)",
             change.kind,
             _version(change.before, change),
             _version(change.after, change),
@@ -25,7 +30,17 @@ def print_changes(changes: Sequence[PackageChange], platforms: int) -> None:
         )
         for change in changes
     ]
-    print_table(("package", "change", "before", "after", "only on"), rows)
+    bold = {index for index, change in enumerate(changes) if change.is_direct}
+    if markdown:
+        click.echo(markdown_table(HEADINGS, rows, bold), nl=False)
+    else:
+        print_table(HEADINGS, rows, bold)
+
+
+def count_changes(changes: Sequence[PackageChange]) -> str:
+    """Return the changes in numbers: ``12 upgraded, 1 added``; a package counts once for each way it changed."""
+    names = {kind: {(change.name, change.manager) for change in changes if change.kind == kind} for kind in _KINDS}
+    return ", ".join(f"{len(found)} {kind}" for kind, found in names.items() if found) or "nothing changed"
 
 
 def changes_as_json(changes: Sequence[PackageChange]) -> list[Json]:
@@ -33,7 +48,9 @@ def changes_as_json(changes: Sequence[PackageChange]) -> list[Json]:
     return [
         {
             "name": change.name,
+            "manager": change.manager,
             "kind": change.kind,
+            "direct": change.is_direct,
             "before": _state(change.before),
             "after": _state(change.after),
             "platforms": list(change.platforms),

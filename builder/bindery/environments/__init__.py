@@ -1,8 +1,9 @@
 """What to install: specs, locks, channels, releases."""
 
-from bindery.environments.changes import PackageChange, PackageState, compare_packages
+from bindery.environments.changes import Comparison, PackageChange, PackageState, compare_lists, compare_packages
 from bindery.environments.check import CheckFinding, EnvironmentCheck, check_environment, check_lock
 from bindery.environments.environment import Environment, find_environment, list_environments
+from bindery.environments.explain import Explanation, explain_change
 from bindery.environments.lockfile import (
     Lock,
     LockedChannel,
@@ -34,8 +35,10 @@ from bindery.environments.spec import Requirement, Spec, read_spec
 
 __all__ = [
     "CheckFinding",
+    "Comparison",
     "Environment",
     "EnvironmentCheck",
+    "Explanation",
     "Lock",
     "LockPlan",
     "LockRequest",
@@ -57,8 +60,10 @@ __all__ = [
     "Withdrawal",
     "check_environment",
     "check_lock",
+    "compare_lists",
     "compare_packages",
     "encode_lock",
+    "explain_change",
     "find_environment",
     "find_installable",
     "find_release",
