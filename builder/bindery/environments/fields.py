@@ -42,7 +42,10 @@ class Fields:
 
     def error(self, what: str) -> BadInput:
         """Return the error about this mapping."""
-        return BadInput(f"{self.prefix}{what}", self.where, self.fix)
+        # What is quoted from the file may hold codes that a terminal obeys.
+        text = f"{self.prefix}{what}"
+        shown = text if text.isprintable() else repr(text)[1:-1]
+        return BadInput(shown, self.where, self.fix)
 
     def has(self, key: str) -> bool:
         """Answer whether the key is there with a value."""
@@ -168,7 +171,7 @@ class Fields:
             if not isinstance(value, dict):
                 raise self.error(f"{key}[{index}] is {_kind(value)}, not a mapping")
             name = value.get(named_by)
-            label = f" {name}" if isinstance(name, str) else ""
+            label = f" {name}" if isinstance(name, str) and name.isprintable() else ""
             found.append(Fields(value, f"{self.where}: {self.prefix}{key}[{index}]{label}", "", self.fix))
         return tuple(found)
 

@@ -5,6 +5,7 @@ Source: conda-lock 4, conda_lock.py, render_lockfile_for_platform.
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from posixpath import expandvars
 from typing import TYPE_CHECKING
 
@@ -66,14 +67,31 @@ def _install_order(needs: Mapping[str, set[str]]) -> Iterator[str]:
     remaining = {name: set(needed) - {name} for name, needed in needs.items()}
     if "python" in remaining:
         remaining["python"].discard("pip")  # conda breaks this old circle here, so that python is there first
-    for needed in needs.values():
-        for name in needed:
+    for named in needs.values():
+        for name in named:
             remaining.setdefault(name, set())
+    wanted_by: dict[str, list[str]] = {name: [] for name in remaining}
+    for name, needed in remaining.items():
+        for other in needed:
+            wanted_by[other].append(name)
+    # How many a name needs only ever falls, and each fall is an entry of its own: stale ones are passed over.
+    fewest = [(len(needed), name) for name, needed in remaining.items()]
+    heapify(fewest)
+    level = sorted(name for name, needed in remaining.items() if not needed)
     while remaining:
-        level = sorted(name for name, needed in remaining.items() if not needed)
-        level = level or [min(remaining, key=lambda name: (len(remaining[name]), name))]
+        level = level or [_next_of_circle(fewest, remaining)]
         yield from level
         for name in level:
             del remaining[name]
-        for needed in remaining.values():
-            needed.difference_update(level)
+        waiting = [(name, other) for name in level for other in wanted_by[name] if other in remaining]
+        for name, other in waiting:
+            remaining[other].discard(name)
+            heappush(fewest, (len(remaining[other]), other))
+        level = sorted({other for _, other in waiting if not remaining[other]})
+
+
+def _next_of_circle(fewest: list[tuple[int, str]], remaining: Mapping[str, set[str]]) -> str:
+    while True:
+        count, name = heappop(fewest)
+        if name in remaining and len(remaining[name]) == count:
+            return name

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
 from bindery.core import BadInput
+from bindery.environments.documents import parse_document
 from bindery.environments.fields import Fields
 from bindery.environments.lockfile.scan import scan_packages
 from bindery.environments.lockfile.values import Lock, LockedChannel, LockedPackage
@@ -22,7 +21,8 @@ _PACKAGE_KEYS = frozenset(
         *("source", "build", "category", "optional"),
     )
 )
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LIMIT_MIB = 16
+"""Beyond it only what is written as conda-lock writes it is read, which takes neither its time nor its memory."""
 
 
 def read_lock(path: Path, fix: str = "") -> Lock:
@@ -45,28 +45,22 @@ def parse_lock(text: str, where: str, fix: str = "") -> Lock:
     """Return the lock that the text of a ``conda-lock.yml`` is; ``where`` and ``fix`` are for errors.
 
     Raises:
-        BadInput: it is not YAML, not version 1, or a field is missing or of another type.
+        BadInput: it is not YAML, too much of it, not version 1, or a field is missing, of another type, or not what
+            a program that reads it can trust.
 
     """
     head, separator, _ = text.partition(_PACKAGES)
     packages = scan_packages(text, len(head) + len(_PACKAGES)) if separator else None
-    document = Fields.of_document(_load(text if packages is None else head, where, fix), where, fix)
+    document = Fields.of_document(
+        parse_document(text if packages is None else head, where, fix, limit_mib=LIMIT_MIB), where, fix
+    )
     version = document.raw("version")
     if version != VERSION or isinstance(version, bool):
         raise BadInput(f"version is {version}, and Bindery reads version {VERSION}", where, fix)
     if packages is None:
         packages = tuple(_parse_package(fields) for fields in document.items("package", named_by="name"))
+    _refuse_repetition(packages, where, fix)
     return _with_metadata(document.inner("metadata"), packages)
-
-
-def _load(text: str, where: str, fix: str) -> object:
-    try:
-        document: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - safe: one of the two safe loaders
-    except yaml.YAMLError as error:
-        number = getattr(getattr(error, "problem_mark", None), "line", None)
-        line = f" at line {number + 1}" if isinstance(number, int) else ""
-        raise BadInput(f"is not YAML{line}: {getattr(error, 'problem', None) or error}", where, fix) from error
-    return document
 
 
 def _parse_package(fields: Fields) -> LockedPackage:
@@ -90,9 +84,18 @@ def _parse_package(fields: Fields) -> LockedPackage:
         category=fields.text("category") if fields.has("category") else "main",
         optional=fields.truth("optional"),
     )
-    if not package.has_sound_url:
-        raise fields.error(f"url is {package.url!r}, which names no package for {package.platform}")
+    if package.fault:
+        raise fields.error(package.fault)
     return package
+
+
+def _refuse_repetition(packages: tuple[LockedPackage, ...], where: str, fix: str) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for index, package in enumerate(packages):
+        if (identity := (*package.key, package.category)) in seen:
+            label = f"{where}: package[{index}] {package.name}"
+            raise BadInput(f"is there twice for {package.platform}, category {package.category}", label, fix)
+        seen.add(identity)
 
 
 def _with_metadata(fields: Fields, packages: tuple[LockedPackage, ...]) -> Lock:

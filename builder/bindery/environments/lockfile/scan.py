@@ -69,7 +69,7 @@ def _package(match: re.Match[str]) -> LockedPackage | None:
         category=category,
         optional=match["optional"] == "true",
     )
-    return package if package.has_sound_url else None
+    return None if package.fault else package
 
 
 def _dependencies(lines: str | None) -> Pairs | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bindery.core import NOARCH, BadInput, Digest, digest_bytes, encode_json
+from bindery.environments.lockfile.safety import is_safe_name, is_safe_url, is_safe_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -70,16 +71,42 @@ class LockedPackage:
     @property
     def has_sound_url(self) -> bool:
         """Whether the URL can be what it must be: for conda, an archive in the platform's folder or in ``noarch``."""
+        if not is_safe_url(self.url):
+            return False
         if self.manager == "pip":
-            return "://" in self.url
-        scheme, separator, rest = self.url.partition("://")
-        folders = rest.split("/")
-        return (
-            bool(scheme and separator)
-            and len(folders) > 2
-            and folders[-2] in {self.platform, NOARCH}
-            and folders[-1].endswith(_EXTENSIONS)
-        )
+            return True
+        folders = self.url.partition("://")[2].split("/")
+        return len(folders) > 2 and folders[-2] in {self.platform, NOARCH} and folders[-1].endswith(_EXTENSIONS)
+
+    @property
+    def fault(self) -> str:
+        """What no package can have, since paths and commands are made of it; empty if there is nothing."""
+        names = (self.name, self.platform, self.category, *(name for name, _ in self.dependencies))
+        versions = (self.version, self.recorded_build or "0")
+        if (
+            all(map(is_safe_name, names))
+            and all(map(is_safe_version, versions))
+            and all(version_range.isprintable() for _, version_range in self.dependencies)
+            and self.has_sound_url
+            and (self.source_url is None or is_safe_url(self.source_url))
+        ):
+            return ""
+        return self._describe_fault()
+
+    def _describe_fault(self) -> str:
+        holds = {
+            f"name is {self.name!r}, which names no package": is_safe_name(self.name),
+            f"version is {self.version!r}, which is no version": is_safe_version(self.version),
+            f"build is {self.recorded_build!r}, which is no build": is_safe_version(self.recorded_build or "0"),
+            f"platform is {self.platform!r}, which is no platform": is_safe_name(self.platform),
+            f"category is {self.category!r}, which is no category": is_safe_name(self.category),
+            f"url is {self.url!r}, which names no package for {self.platform}": self.has_sound_url,
+            f"source.url is {self.source_url!r}, which is no URL": is_safe_url(self.source_url or self.url),
+        }
+        for name, version_range in self.dependencies:
+            written = f"{name} {version_range}"
+            holds[f"dependencies: {written!r} is no dependency"] = is_safe_name(name) and version_range.isprintable()
+        return next(what for what, is_so in holds.items() if not is_so)
 
     @property
     def key(self) -> tuple[str, str, str]:

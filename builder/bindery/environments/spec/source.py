@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
-
 from bindery.core import BadInput
+from bindery.environments.documents import parse_document
 from bindery.environments.fields import Fields
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_FOR_SHELLS = frozenset(";`$&\\")
 _SELECTOR = re.compile(r"#[^\n]*\[")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LIMIT_MIB = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +39,11 @@ def read_source(path: Path) -> Source:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document: object = yaml.load(text, Loader=_Loader)  # noqa: S506 - safe: one of the two safe loaders
     except FileNotFoundError as error:
         raise BadInput("there is no such spec", str(path)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"is not YAML: {' '.join(str(error).split())}", str(path)) from error
-    fields = Fields.of_document(document, str(path), "")
+    except UnicodeDecodeError as error:
+        raise BadInput("is not text in UTF-8", str(path)) from error
+    fields = Fields.of_document(parse_document(text, str(path), limit_mib=LIMIT_MIB), str(path), "")
     lines, only_lines = _dependencies(fields)
     return Source(
         path=path,
@@ -67,10 +66,15 @@ def _dependencies(fields: Fields) -> tuple[tuple[str, ...], bool]:
     lines = tuple(line for line in found if isinstance(line, str))
     for index, line in enumerate(found):
         if isinstance(line, str):
+            if not line.isprintable() or line.startswith(("-", ".")) or ".." in line or _FOR_SHELLS & set(line):
+                raise fields.error(f"dependencies[{index}] {line!r} is no package")
             continue
         if not isinstance(line, dict) or set(line) != {"pip"}:
             raise fields.error(f"dependencies[{index}] is neither a package nor a pip section")
         inner = Fields(line, fields.where, f"dependencies[{index}].", "")
         if inner.has("pip"):
-            inner.texts("pip")
+            for place, requirement in enumerate(inner.texts("pip")):
+                # Behind a semicolon a requirement says where it holds; in front of all, an option for the installer.
+                if not requirement.isprintable() or (requirement.startswith("-") and not requirement.startswith("-e ")):
+                    raise inner.error(f"pip[{place}] {requirement!r} is no package")
     return lines, len(lines) == len(found)
