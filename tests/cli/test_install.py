@@ -176,8 +176,10 @@ def test_verify_needs_a_prefix_of_ours(run: Run, tmp_path: Path) -> None:
     done = run("verify", f"{tmp_path}/home")
     assert (done.returncode, done.stderr) == (
         3,
-        (f"error: {tmp_path}/home: is not a prefix that bindery made\n"
-        "  fix: name the environment instead: bindery verify ENVIRONMENT\n"),
+        (
+            f"error: {tmp_path}/home: is not a prefix that bindery made\n"
+            "  fix: name the environment instead: bindery verify ENVIRONMENT\n"
+        ),
     )
 
 
