@@ -119,8 +119,11 @@ def test_a_notebook_as_referenced_passes_and_everything_is_reported(project: Pat
     assert results["schema"] == 1
     assert results["notebooks"][0]["outcome"] == "passed"
     assert results["notebooks"][0]["metrics"]["tasks_done"] == {"abs": 3}
-    assert "<testsuites" in (project / "junit.xml").read_text()
-    assert "adds" in (project / "report" / "index.html").read_text()
+    assert results["notebooks"][0]["path"] == "notebooks/adds.ipynb"
+    junit, page = (project / "junit.xml").read_text(), (project / "report" / "index.html").read_text()
+    assert '<testcase name="cell 4" classname="adds" file="notebooks/adds.ipynb"' in junit
+    assert '<p class="path">notebooks/adds.ipynb</p>' in page
+    assert [text for text in (junit, page, json.dumps(results)) if str(project) in text] == []
 
 
 def test_parameters_are_texts_unless_given_as_yaml(project: Path, prefix: Path) -> None:

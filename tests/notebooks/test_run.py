@@ -208,8 +208,8 @@ def test_executed_notebooks_are_kept_without_notes_of_the_run(run: TestRun, fold
     assert "bindery-test-" not in text
 
 
-def test_the_committed_notebooks_are_untouched(run: TestRun) -> None:
+def test_the_committed_notebooks_are_untouched(run: TestRun, folder: Path) -> None:
     assert run.notebooks
     for one in run.notebooks:
         if one.outcome is not Outcome.UNREADABLE:
-            assert '"execution_count": 1' not in one.path.read_text()
+            assert '"execution_count": 1' not in (folder / "project" / one.path).read_text()

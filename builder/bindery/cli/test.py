@@ -30,7 +30,9 @@ MOST_JOBS = 4
 
 @click.command()
 @click.argument("notebooks", nargs=-1, metavar="[NOTEBOOK]...")
-@click.option("--environment", "-e", metavar="ENVIRONMENT", help="Test in this one, whatever bindery.toml says.")
+@click.option(
+    "--environment", "-e", metavar="ENVIRONMENT[@RELEASE]", help="Test in this one, whatever bindery.toml says."
+)
 @packages_option
 @python_option
 @click.option(
@@ -130,7 +132,7 @@ def command(  # noqa: PLR0913 - one per option
         )
     page = write_all(run, report, junit)
     observer.run_finished(run, page)
-    status = accept_all(run, progress) if update else find_status(run)
+    status = accept_all(run, settings.root, progress) if update else find_status(run)
     if as_json:
         click.echo((report / "results.json").read_text(encoding="utf-8"), nl=False)
     else:
@@ -269,7 +271,7 @@ def find_status(run: TestRun) -> int:
     return UNREADABLE if failed and all(one.outcome is Outcome.UNREADABLE for one in failed) else DIFFERS
 
 
-def accept_all(run: TestRun, progress: Progress) -> int:
+def accept_all(run: TestRun, root: Path, progress: Progress) -> int:
     """Make the outputs the notebooks' references, where a notebook ran to its end; return 0 if all did."""
     import nbformat  # noqa: PLC0415 - takes long to import
 
@@ -283,7 +285,7 @@ def accept_all(run: TestRun, progress: Progress) -> int:
             continue
         try:
             executed = nbformat.read(result.executed, as_version=4)  # type: ignore[no-untyped-call]
-            changes = accept_notebook(result.path, executed)
+            changes = accept_notebook(root / result.path, executed)
         except BinderyError as error:
             click.echo(f"error: {error}", err=True)
             status = DIFFERS

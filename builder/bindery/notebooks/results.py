@@ -72,7 +72,10 @@ class CellResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotebookResult:
-    """One notebook. ``failure`` is None exactly when the outcome is ``PASSED``."""
+    """One notebook. ``failure`` is None exactly when the outcome is ``PASSED``.
+
+    Once its run has ended, ``path`` starts at the project's root.
+    """
 
     name: str
     path: Path

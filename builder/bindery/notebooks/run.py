@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.clusters import ClusterSize, begin_cluster, connect_cluster
@@ -29,7 +31,6 @@ from bindery.notebooks.workplace import make_workplace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from nbformat import NotebookNode
 
@@ -255,8 +256,10 @@ class _Run:
         return own.timeout_s if own is not None and own.timeout_s is not None else self._settings.test.timeout_s
 
     def _finish(self, result: NotebookResult) -> NotebookResult:
-        self._observer.notebook_finished(result)
-        return result
+        # Reports are handed to others: they need not know whose home the project lies in.
+        shown = replace(result, path=Path(os.path.relpath(result.path, self._settings.root)))
+        self._observer.notebook_finished(shown)
+        return shown
 
 
 def _refuse(notebook: Notebook | UnreadableNotebook, tried: TriedImports) -> NotebookResult | None:
