@@ -116,3 +116,46 @@ def test_killed_lock_leaves_the_old_one_and_the_next_run_is_the_same(project: Pa
         assert lock.read_bytes() in {b"# the old lock\n", expected}
     subprocess.run(command, check=True)
     assert lock.read_bytes() == expected
+
+
+def test_the_smallest_change_is_shown_with_its_reasons(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = project / "conda-lock.yml"
+    assert run(["lock", "ocean", *MIRROR]) == 0
+    before = ((project / "environment.yml").read_bytes(), lock.read_bytes())
+    capsys.readouterr()
+
+    assert run(["lock", "ocean", *MIRROR, "--keep"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith(f"{lock} is as it was: ")
+
+    assert run(["lock", "ocean", *MIRROR, "--add", "partd"]) == 0
+    captured = capsys.readouterr()
+    assert [line.split("\t")[:2] for line in captured.out.splitlines()] == [
+        ["partd", "added"],
+        ["locket", "added"],
+        ["toolz", "added"],
+    ]
+    assert captured.err.splitlines()[-3:-1] == [
+        "locket came: partd 1.4.2 needs locket",
+        "toolz came: partd 1.4.2 needs toolz",
+    ]
+    assert (project / "environment.yml").read_text(encoding="utf-8").endswith(", 'xarray<2025.7', partd]\n")
+    assert run(["check", "ocean"]) == 0
+    capsys.readouterr()
+
+    assert run(["lock", "ocean", *MIRROR, "--remove", "partd", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["reasons"]["partd"] == {"linux-64": "asked for"}
+    assert document["reasons"]["toolz"] == {"linux-64": "nothing needs it any more"}
+    assert ((project / "environment.yml").read_bytes(), lock.read_bytes()) == before
+
+
+def test_what_is_needed_all_the_same_stays(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lock", "ocean", *MIRROR]) == 0
+    assert run(["lock", "ocean", *MIRROR, "--add", "numpy", "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["lock", "ocean", *MIRROR, "--remove", "numpy"]) == 0
+    assert "\nnumpy stays: pandas needs it\n" in "\n" + capsys.readouterr().err
+    assert run(["lock", "ocean", *MIRROR, "--remove", "numpy"]) == 3
+    assert capsys.readouterr().err.endswith(f"error: {project / 'environment.yml'}: does not ask for numpy\n")

@@ -95,7 +95,7 @@ def test_locked_packages_are_kept_and_one_can_be_updated(
     assert not plan_lock(environment, request, store=solver_store, progress=NoProgress()).changes
     request = LockRequest(mirrors=mirrors, update=("xarray",), metadata=(("why", "a test"),))
     plan = plan_lock(environment, request, store=solver_store, progress=NoProgress())
-    assert [(change.name, change.kind) for change in plan.changes] == [("xarray", "changed")]
+    assert [(change.name, change.kind) for change in plan.changes] == [("xarray", "upgraded")]
     assert dict(plan.lock.custom_metadata)["why"] == "a test"
     assert read_lock(environment.lock_path) == old
 

@@ -10,9 +10,10 @@ import click
 
 from bindery.cli.changes import changes_as_json, print_changes
 from bindery.cli.display import make_progress
+from bindery.cli.moves import explain_changes, reasons_as_json
 from bindery.cli.options import json_option, quiet_option
 from bindery.core import CheckFailed, default_store, encode_json, read_settings
-from bindery.environments import LockRequest, check_lock, find_environment, plan_lock, write_lock
+from bindery.environments import LockRequest, check_lock, find_environment, plan_lock, write_plan
 
 if TYPE_CHECKING:
     from bindery.core import Progress
@@ -32,7 +33,20 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 
 @click.command("lock")
 @click.argument("name", metavar="ENVIRONMENT")
-@click.option("--update", metavar="PACKAGE", multiple=True, help="Bring this package up to date and keep all others.")
+@click.option("--update", metavar="PACKAGE", multiple=True, help="Bring this package to its newest; keep all others.")
+@click.option(
+    "--add",
+    metavar="LINE",
+    multiple=True,
+    help="Write this into environment.yml, as in 'xarray>=2025.7'; keep all other packages.",
+)
+@click.option(
+    "--remove",
+    metavar="PACKAGE",
+    multiple=True,
+    help="Take this out of environment.yml; keep all that is still needed.",
+)
+@click.option("--keep", is_flag=True, help="Keep every package that environment.yml, edited by hand, lets be.")
 @click.option(
     "--locked-from",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -61,6 +75,9 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     *,
     name: str,
     update: tuple[str, ...],
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    keep: bool,
     locked_from: Path | None,
     mirrors: tuple[tuple[str, str], ...],
     metadata: tuple[tuple[str, str], ...],
@@ -73,13 +90,24 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
 
     The packages and hashes go to environments/<name>/conda-lock.yml, in conda-lock's format: whatever installs such
     files installs this one.
+
+    With --update, --add, --remove or --keep, every package stays as it is unless that is impossible; what moved all
+    the same is listed with the reason. Packages that nothing needs any more leave.
     """
     environment = find_environment(read_settings(Path.cwd()), name)
-    request = LockRequest(mirrors=dict(mirrors), locked_from=locked_from, update=update, metadata=metadata)
+    request = LockRequest(
+        mirrors=dict(mirrors),
+        locked_from=locked_from,
+        update=update,
+        add=add,
+        remove=remove,
+        keep=keep,
+        metadata=metadata,
+    )
     progress = make_progress(quiet=quiet)
     plan = plan_lock(environment, request, store=default_store(os.environ), progress=progress)
     if not dry_run and not only_check:
-        write_lock(plan.lock, environment.lock_path)
+        write_plan(plan, environment)
         _check(environment)
     _show(environment, plan, progress, as_json=as_json, wrote=not dry_run and not only_check)
     if only_check and plan.changes:
@@ -102,11 +130,17 @@ def _show(environment: Environment, plan: LockPlan, progress: Progress, *, as_js
                 "written": wrote,
                 "packages": dict(counts),
                 "changes": changes_as_json(plan.changes),
+                "reasons": reasons_as_json(plan),
             }
         )
         click.echo(document)
         return
     if plan.previous is not None:
         print_changes(plan.changes, len(counts))
+    for sentence in explain_changes(plan):
+        progress.say(sentence)
     each = ", ".join(f"{count} on {platform}" for platform, count in counts.items())
+    if plan.lock == plan.previous and plan.spec_text is None:
+        progress.say(f"{environment.lock_path} is as it was: {each}")
+        return
     progress.say(f"{'wrote' if wrote else 'would write'} {environment.lock_path}: {each}")

@@ -28,12 +28,14 @@ from bindery.environments.releases import (
     released_environment,
     withdraw_release,
 )
-from bindery.environments.relock import LockPlan, LockRequest, plan_lock
+from bindery.environments.relock import LockPlan, LockRequest, plan_lock, write_plan
 from bindery.environments.render import render_explicit
-from bindery.environments.solve import SolveOptions, solve_lock
+from bindery.environments.solve import Solution, SolveOptions, solve_lock, solve_with_reasons
+from bindery.environments.solver import ChannelPriority, RecordsChoice
 from bindery.environments.spec import Requirement, Spec, read_spec
 
 __all__ = [
+    "ChannelPriority",
     "CheckFinding",
     "Comparison",
     "Environment",
@@ -51,10 +53,12 @@ __all__ = [
     "PackagesSource",
     "PublishedRelease",
     "Realised",
+    "RecordsChoice",
     "Release",
     "ReleasePlan",
     "ReleasedNotebook",
     "Requirement",
+    "Solution",
     "SolveOptions",
     "Spec",
     "Withdrawal",
@@ -83,7 +87,9 @@ __all__ = [
     "released_environment",
     "render_explicit",
     "solve_lock",
+    "solve_with_reasons",
     "withdraw_release",
     "write_lock",
+    "write_plan",
     "write_release",
 ]

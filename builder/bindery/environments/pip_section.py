@@ -45,11 +45,18 @@ class _Question:
 
 
 def resolve_pip(
-    spec: Spec, platform: str, conda: Sequence[LockedPackage], *, folder: Path, where: str
+    spec: Spec,
+    platform: str,
+    conda: Sequence[LockedPackage],
+    *,
+    folder: Path,
+    where: str,
+    kept: Mapping[str, str] | None = None,
 ) -> tuple[LockedPackage, ...]:
     """Return the pip packages of the platform, with URLs and hashes, that conda does not provide; sorted by name.
 
-    What conda provides stays in the version that it has there. ``folder`` is empty, and is written to.
+    What conda provides stays in the version that it has there, and what is ``kept``, a name with its version, in that
+    one. ``folder`` is empty, and is written to.
 
     Raises:
         BadInput: there is no python, or the requirements contradict each other or conda's packages.
@@ -73,6 +80,7 @@ def resolve_pip(
     write_file(folder / "requirements.in", "".join(f"{_line(asked)}\n" for asked in requirements))
     pins = "".join(f"{name}=={version}\n" for name, version in question.provided.items())
     write_file(folder / "conda.txt", pins)
+    write_file(folder / "kept.txt", "".join(f"{name}=={version}\n" for name, version in (kept or {}).items()))
     indexes = _indexes(spec)
     listed = _ask(question, [*indexes, "--format", "pylock.toml", "--no-annotate"])
     needs = _needs(_ask(question, [*indexes, "--annotation-style", "line"]))
@@ -114,7 +122,8 @@ def _ask(question: _Question, options: Sequence[str]) -> str:
     from bindery.environments.wheels.uv import run_uv  # noqa: PLC0415
 
     hidden = [word for name in question.provided for word in ("--no-emit-package", name)]
-    arguments = ["pip", "compile", "requirements.in", "--constraint", "conda.txt", "--no-header", *hidden, *options]
+    arguments = ["pip", "compile", "requirements.in", "--constraint", "conda.txt", "--constraint", "kept.txt"]
+    arguments += ["--no-header", *hidden, *options]
     arguments += ["--python-platform", _UV_PLATFORMS[question.platform], "--python-version", question.python]
     status, out, err = run_uv(arguments, environ=os.environ, folder=question.folder)
     if status != 0:

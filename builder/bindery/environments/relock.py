@@ -3,50 +3,78 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindery.core import BadInput, digest_file
+from bindery.core import BadInput, ToolFailed, WrongUse, digest_file, write_file
 from bindery.environments.changes import compare_packages
-from bindery.environments.lockfile import read_lock
+from bindery.environments.environment import SPEC_NAME
+from bindery.environments.lockfile import read_lock, write_lock
 from bindery.environments.package_lists import PackageList, list_lock
-from bindery.environments.solve import SolveOptions, solve_lock
+from bindery.environments.solve import SolveOptions, made_by, solve_with_reasons
+from bindery.environments.solver import RecordsChoice
 from bindery.environments.spec import read_spec
+from bindery.environments.spec_edits import edit_spec, name_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from bindery.core import Progress, Store
     from bindery.environments.changes import PackageChange
     from bindery.environments.environment import Environment
     from bindery.environments.lockfile import Lock, LockedPackage, Pairs
+    from bindery.environments.spec import Spec
 
-OWN_METADATA = frozenset({"created_by", "solver", "locked_from", "mirrored_channels"})
+OWN_METADATA = frozenset({"created_by", "solver", "locked_from", "mirrored_channels", "exclude_newer"})
+ASKED = "asked for"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockRequest:
     """What is asked for beside the spec.
 
-    ``locked_from`` is a lock whose packages are kept where the spec lets them be. ``update`` names packages of the
-    environment's own lock to bring up to date, while all others are kept. ``mirrors`` are from a channel's name to a
-    folder or URL. ``metadata`` is written into the lock, beside what Bindery writes there itself.
+    ``update`` names packages of the environment's own lock to bring to their newest, ``add`` are lines for its spec,
+    ``remove`` names packages to take out of it; with any of them, or with ``keep`` alone, every other package stays
+    as it is unless that is impossible. ``locked_from`` is a lock whose packages are kept where the solver easily can.
+    ``mirrors`` are from a channel's name to a folder or URL. ``metadata`` is written into the lock, beside what
+    Bindery writes there itself.
     """
 
     mirrors: Mapping[str, str] = field(default_factory=dict)
     locked_from: Path | None = None
     update: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    keep: bool = False
+    choice: RecordsChoice = field(default_factory=RecordsChoice)
     metadata: Pairs = ()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the packages of the environment's own lock are to stay."""
+        return self.keep or bool(self.update or self.add or self.remove)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockPlan:
-    """The new lock, and how it differs from the old one."""
+    """The new lock, how it differs from the old one, and why; and the new text of the spec, if that changes.
+
+    ``staying`` are packages that were taken out of the spec and are needed all the same, each with one that needs it.
+    """
 
     lock: Lock
     previous: Lock | None
     changes: tuple[PackageChange, ...]
+    reasons: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    staying: Pairs = ()
+    spec_text: str | None = None
+
+    def why(self, change: PackageChange) -> str:
+        """Return why this package is not as it was; empty if it was not to be kept."""
+        return self.reasons.get((change.name, change.platforms[0]), "")
 
 
 def plan_lock(environment: Environment, request: LockRequest, *, store: Store, progress: Progress) -> LockPlan:
@@ -55,18 +83,87 @@ def plan_lock(environment: Environment, request: LockRequest, *, store: Store, p
     Raises:
         BadInput: the spec cannot be read or has no solution, or a lock that is needed cannot be read.
         ToolFailed: a channel does not answer.
+        WrongUse: the request contradicts itself.
 
     """
-    spec = read_spec(environment)
+    if request.keeps and request.locked_from:
+        raise WrongUse(
+            "a package cannot be kept as two locks have it", fix="leave out --locked-from, or all the others"
+        )
+    spec_text = _edited(environment, request)
+    spec = _read(environment, spec_text)
     previous = _previous(environment, request)
+    _check_names(environment, request, previous)
     options = SolveOptions(
         mirrors=request.mirrors,
-        locked=_kept(environment, request, previous),
-        metadata=_metadata(request),
+        locked=_locked(request, previous),
+        keep=request.keeps,
+        update=request.update,
+        choice=request.choice,
+        metadata=_metadata(request, previous),
     )
-    lock = solve_lock(spec, environment.lock_path, store=store, progress=progress, options=options)
-    before = list_lock(previous, "before") if previous else PackageList(label="before", packages=())
-    return LockPlan(lock=lock, previous=previous, changes=compare_packages(before, list_lock(lock, "after")))
+    solution = solve_with_reasons(spec, environment.lock_path, store=store, progress=progress, options=options)
+    lock = solution.lock
+    if previous and request.keeps and not request.metadata and _is_as_before(lock, previous):
+        lock = previous
+    direct = frozenset(asked.name for platform in spec.platforms for asked in spec.requirements_for(platform))
+    before = list_lock(previous, "before", direct) if previous else PackageList(label="before", packages=())
+    asked = {*(name_of_line(line) for line in request.add), *request.remove}
+    return LockPlan(
+        lock=lock,
+        previous=previous,
+        changes=compare_packages(before, list_lock(lock, "after", direct)),
+        reasons={key: ASKED if key[0] in asked else why for key, why in solution.reasons.items()},
+        staying=_staying(lock, request.remove),
+        spec_text=spec_text,
+    )
+
+
+def write_plan(plan: LockPlan, environment: Environment) -> None:
+    """Put the lock in its place, and the spec that it was solved for; neither if one of them cannot be written.
+
+    Raises:
+        ToolFailed: the disk is full or cannot be written; both files are as they were.
+
+    """
+    old = environment.spec_path.read_bytes() if plan.spec_text is not None else b""
+    if plan.spec_text is not None:
+        write_file(environment.spec_path, plan.spec_text)
+    try:
+        if plan.lock != plan.previous:
+            write_lock(plan.lock, environment.lock_path)
+    except BaseException:
+        if plan.spec_text is not None:
+            with suppress(ToolFailed):
+                write_file(environment.spec_path, old)
+        raise
+
+
+def _edited(environment: Environment, request: LockRequest) -> str | None:
+    if not request.add and not request.remove:
+        return None
+    where = str(environment.spec_path)
+    if not environment.spec_path.is_file():
+        raise BadInput("there is no such spec to edit", where)
+    text = environment.spec_path.read_text(encoding="utf-8")
+    edited = edit_spec(text, where, add=request.add, remove=request.remove)
+    return None if edited == text else edited
+
+
+def _read(environment: Environment, spec_text: str | None) -> Spec:
+    """Return the spec, as it will be with this text; errors and the lock name the true file."""
+    if spec_text is None:
+        return read_spec(environment)
+    with tempfile.TemporaryDirectory(prefix="bindery-spec-") as name:
+        folder = Path(name) / environment.folder.name
+        write_file(folder / SPEC_NAME, spec_text)
+        try:
+            spec = read_spec(replace(environment, folder=folder))
+        except BadInput as error:
+            true = str(environment.spec_path)
+            texts = (part.replace(str(folder / SPEC_NAME), true) for part in (error.what, error.where, error.fix))
+            raise BadInput(*texts) from error
+    return replace(spec, sources=environment.sources)
 
 
 def _previous(environment: Environment, request: LockRequest) -> Lock | None:
@@ -75,15 +172,20 @@ def _previous(environment: Environment, request: LockRequest) -> Lock | None:
     try:
         return read_lock(environment.lock_path, environment.fix)
     except BadInput:
-        if request.update:
+        if request.keeps:
             raise
         return None  # a damaged lock is what this command mends
 
 
-def _kept(environment: Environment, request: LockRequest, previous: Lock | None) -> tuple[LockedPackage, ...]:
-    kept = read_lock(request.locked_from).packages if request.locked_from else ()
-    if not request.update:
-        return kept
+def _locked(request: LockRequest, previous: Lock | None) -> tuple[LockedPackage, ...]:
+    if request.locked_from:
+        return read_lock(request.locked_from).packages
+    return previous.packages if previous and request.keeps else ()
+
+
+def _check_names(environment: Environment, request: LockRequest, previous: Lock | None) -> None:
+    if not request.keeps:
+        return
     if previous is None:
         raise BadInput("there is no lock to update", str(environment.lock_path), environment.fix)
     names = {package.name for package in previous.packages}
@@ -92,17 +194,36 @@ def _kept(environment: Environment, request: LockRequest, previous: Lock | None)
             near = difflib.get_close_matches(name, sorted(names), n=1)
             fix = f"did you mean {near[0]}?" if near else environment.fix
             raise BadInput(f"has no package {name}", str(environment.lock_path), fix)
-    return (*kept, *(package for package in previous.packages if package.name not in request.update))
 
 
-def _metadata(request: LockRequest) -> Pairs:
-    pairs: list[tuple[str, str]] = []
+def _is_as_before(lock: Lock, previous: Lock) -> bool:
+    return replace(lock, custom_metadata=()) == replace(previous, custom_metadata=()).canonical()
+
+
+def _staying(lock: Lock, removed: tuple[str, ...]) -> Pairs:
+    found = {}
+    for name in removed:
+        needing = sorted(package.name for package in lock.packages if name in dict(package.dependencies))
+        if any(package.name == name for package in lock.packages):
+            found[name] = needing[0] if needing else "the spec of an environment below"
+    return tuple(found.items())
+
+
+def _metadata(request: LockRequest, previous: Lock | None) -> Pairs:
+    """Return what is written beside ``made_by``: what the kept packages came with stays with them."""
+    pairs = dict(previous.custom_metadata) if previous and request.keeps else {}
+    for key, _ in made_by():
+        pairs.pop(key, None)
     if request.locked_from:
-        pairs.append(("locked_from", f"{request.locked_from.name} {digest_file(request.locked_from)}"))
+        pairs["locked_from"] = f"{request.locked_from.name} {digest_file(request.locked_from)}"
     if request.mirrors:
-        pairs.append(("mirrored_channels", ", ".join(sorted(request.mirrors))))
+        pairs["mirrored_channels"] = ", ".join(sorted(request.mirrors))
+    if request.choice.exclude_newer:
+        pairs["exclude_newer"] = request.choice.exclude_newer.isoformat()
+    given: set[str] = set()
     for key, value in request.metadata:
-        if key in OWN_METADATA or key in dict(pairs):
+        if key in OWN_METADATA or key in given:
             raise BadInput(f"the metadata {key} is given twice, or is written by Bindery itself")
-        pairs.append((key, value))
-    return tuple(pairs)
+        given.add(key)
+        pairs[key] = value
+    return tuple(pairs.items())

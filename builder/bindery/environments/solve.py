@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,11 @@ from bindery.environments.dependencies import merge_depends
 from bindery.environments.lockfile import Lock, LockedPackage
 from bindery.environments.mirrors import with_readable_records
 from bindery.environments.pip_section import resolve_pip
-from bindery.environments.solver import PlatformRequest, solve_records
+from bindery.environments.solver import PlatformRequest, RecordsChoice, solve_records
 from bindery.environments.virtual_packages import virtual_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from bindery.core import Progress, Store
     from bindery.environments.lockfile import Pairs
@@ -35,20 +35,45 @@ class SolveOptions:
     """How to solve.
 
     ``mirrors`` are from a channel's name or URL to a folder or URL with the same bytes. Packages in ``locked`` are
-    kept where the spec lets them be. ``glibc`` is the version that the machine is taken to have, if not conda-lock's
-    default. ``metadata`` is written into the lock.
+    kept where the solver easily can; with ``keep``, as many of them as possible, and those named in ``update`` are
+    brought to their newest. ``glibc`` is the version that the machine is taken to have, if not conda-lock's default.
+    ``metadata`` is written into the lock.
     """
 
     mirrors: Mapping[str, str] = field(default_factory=dict)
     locked: tuple[LockedPackage, ...] = ()
+    keep: bool = False
+    update: tuple[str, ...] = ()
+    choice: RecordsChoice = field(default_factory=RecordsChoice)
     glibc: str | None = None
     metadata: Pairs = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Solution:
+    """A lock, and why conda packages are not as they were, by name and platform; nothing if none were to be kept."""
+
+    lock: Lock
+    reasons: Mapping[tuple[str, str], str]
 
 
 def solve_lock(
     spec: Spec, lock_path: Path, *, store: Store, progress: Progress, options: SolveOptions | None = None
 ) -> Lock:
     """Return the lock of the spec, for all its platforms; ``lock_path`` is where it will be.
+
+    Raises:
+        BadInput: the spec has no solution on a platform, and the error says why.
+        ToolFailed: a channel does not answer.
+
+    """
+    return solve_with_reasons(spec, lock_path, store=store, progress=progress, options=options).lock
+
+
+def solve_with_reasons(
+    spec: Spec, lock_path: Path, *, store: Store, progress: Progress, options: SolveOptions | None = None
+) -> Solution:
+    """Return the lock as ``solve_lock`` does, and why packages moved that were to be kept.
 
     Raises:
         BadInput: the spec has no solution on a platform, and the error says why.
@@ -62,31 +87,71 @@ def solve_lock(
     where = str(spec.sources[-1]) if spec.sources else str(lock_path)
     requests = [_request(spec, platform, options) for platform in spec.platforms]
     with progress.task("solving", len(requests), "steps") as task:
-        solved = solve_records(requests, channels, cache=store.root / "repodata", where=where)
+        solved = solve_records(requests, channels, choice=options.choice, cache=store.root / "repodata", where=where)
         task.advance(len(requests))
     packages: list[LockedPackage] = []
     for platform in spec.platforms:
-        conda = tuple(_locked_package(record, platform) for record in solved[platform])
-        with tempfile.TemporaryDirectory(prefix="bindery-pip-") as folder:
-            pip = resolve_pip(spec, platform, conda, folder=Path(folder), where=where)
+        before = _unique(options.locked, platform) if options.keep else {}
+        conda = tuple(_locked_package(record, platform) for record in solved[platform].records)
+        conda = tuple(_as_before(package, before) for package in conda)
+        pip = _pip(spec, platform, conda, before, options.update, where)
         packages.extend(with_categories((*conda, *pip), spec.requirements_for(platform)))
-    return Lock(
+    lock = Lock(
         packages=tuple(packages),
         content_hash=tuple(content_hashes(spec).items()),
         channels=spec.channels,
         platforms=spec.platforms,
         sources=tuple(_relative(source, lock_path.parent) for source in spec.sources),
-        custom_metadata=(*_made_by(), *options.metadata),
+        custom_metadata=(*made_by(), *options.metadata),
     ).canonical()
+    reasons = {(name, platform): why for platform, found in solved.items() for name, why in found.reasons.items()}
+    return Solution(lock=lock, reasons=reasons)
+
+
+def _unique(packages: Iterable[LockedPackage], platform: str) -> dict[tuple[str, str, str], LockedPackage]:
+    """Return the platform's packages, each once whatever its categories are."""
+    return {package.key: package for package in packages if package.platform == platform}
+
+
+def _as_before(package: LockedPackage, before: Mapping[tuple[str, str, str], LockedPackage]) -> LockedPackage:
+    """Return the package as the old lock had it, if it is the same file: channels mend their records afterwards."""
+    old = before.get(package.key)
+    is_same = old is not None and (old.sha256, old.file_name) == (package.sha256, package.file_name)
+    return replace(old, category=package.category, optional=package.optional) if old and is_same else package
+
+
+def _pip(
+    spec: Spec,
+    platform: str,
+    conda: tuple[LockedPackage, ...],
+    before: Mapping[tuple[str, str, str], LockedPackage],
+    update: tuple[str, ...],
+    where: str,
+) -> tuple[LockedPackage, ...]:
+    """Return the pip packages: with those that were there before, if that can be."""
+    kept = {old.name: old.version for old in before.values() if old.manager == "pip" and old.name not in update}
+    for pins in (kept, {}) if kept else ({},):
+        try:
+            with tempfile.TemporaryDirectory(prefix="bindery-pip-") as folder:
+                found = resolve_pip(spec, platform, conda, folder=Path(folder), where=where, kept=pins)
+        except BadInput:
+            if not pins:
+                raise
+        else:
+            break
+    return tuple(_as_before(package, before) for package in found)
 
 
 def _request(spec: Spec, platform: str, options: SolveOptions) -> PlatformRequest:
+    conda = [package for package in options.locked if package.manager == "conda"]
     return PlatformRequest(
         platform=platform,
         requirements=_conda_requirements(spec, platform),
-        locked=tuple(
-            package for package in options.locked if package.platform == platform and package.manager == "conda"
-        ),
+        locked=tuple(_unique(conda, platform).values())
+        if options.keep
+        else tuple(package for package in conda if package.platform == platform),
+        keep=options.keep,
+        update=tuple(name for name in options.update if ("conda", name, platform) in _unique(conda, platform)),
         virtual_packages=virtual_packages(platform, options.glibc),
     )
 
@@ -114,7 +179,8 @@ def _locked_package(record: Record, platform: str) -> LockedPackage:
     return package
 
 
-def _made_by() -> Pairs:
+def made_by() -> Pairs:
+    """Return what is written into every lock's metadata."""
     # Flat text, and created_by always: conda's own plug-in for these files refuses them otherwise.
     return (
         ("created_by", f"bindery {__version__}"),

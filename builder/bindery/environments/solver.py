@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bindery.core import BadInput, ToolFailed, encode_json, parse_json, run_process
 from bindery.environments.fields import Fields
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -20,18 +21,25 @@ if TYPE_CHECKING:
     from bindery.environments.spec import Requirement
     from bindery.environments.virtual_packages import VirtualPackage
 
+ChannelPriority = Literal["strict", "flexible", "disabled"]
 TIMEOUT_S = 1800.0  # a first fetch of conda-forge's records over a slow line
 _PREAMBLE = "Cannot solve the request because of: "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlatformRequest:
-    """What is to be solved for one platform. Of the ``locked`` packages the solver keeps those it can."""
+    """What is to be solved for one platform.
+
+    Of the ``locked`` packages the solver keeps those it easily can. With ``keep`` it keeps as many as possible, and
+    brings those named in ``update`` to their newest.
+    """
 
     platform: str
     requirements: tuple[Requirement, ...]
     locked: tuple[LockedPackage, ...]
     virtual_packages: tuple[VirtualPackage, ...]
+    keep: bool = False
+    update: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +54,36 @@ class Record:
     depends: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SolvedRecords:
+    """One platform's records, and why those that changed did, by name; nothing if none were to be kept."""
+
+    records: tuple[Record, ...]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordsChoice:
+    """Which records there are to choose from.
+
+    ``channel_priority`` strict: a package comes from the first channel that has it. flexible: from a later one only
+    where there is no other solution. disabled: the newest, wherever it is. ``exclude_newer`` is a time in UTC.
+    ``offline``: only what the cache has.
+    """
+
+    channel_priority: ChannelPriority = "strict"
+    exclude_newer: dt.datetime | None = None
+    offline: bool = False
+
+
 def solve_records(
-    requests: Sequence[PlatformRequest], channels: Sequence[Channel], *, cache: Path, where: str
-) -> Mapping[str, tuple[Record, ...]]:
+    requests: Sequence[PlatformRequest],
+    channels: Sequence[Channel],
+    *,
+    choice: RecordsChoice,
+    cache: Path,
+    where: str,
+) -> Mapping[str, SolvedRecords]:
     """Return the chosen records for each platform, all solved at once; ``where`` is the spec, for errors.
 
     Raises:
@@ -60,6 +95,9 @@ def solve_records(
     request: Json = {
         "channels": [channel.fetch_url for channel in channels],
         "cache": str(cache),
+        "channel_priority": choice.channel_priority,
+        "exclude_newer": choice.exclude_newer.isoformat() if choice.exclude_newer else "",
+        "offline": choice.offline,
         "platforms": [_encode_request(request) for request in requests],
     }
     finished = run_process(
@@ -71,9 +109,12 @@ def solve_records(
     )
     answer = Fields.of_document(parse_json(finished.stdout), "the solver's answer", "")
     if answer.has("failure"):
-        raise _failure(answer, where)
+        raise _failure(answer, where, choice)
     return {
-        solved.text("platform"): tuple(_parse_record(record, channels) for record in solved.items("records"))
+        solved.text("platform"): SolvedRecords(
+            records=tuple(_parse_record(record, channels) for record in solved.items("records")),
+            reasons=dict(solved.pairs("reasons")),
+        )
         for solved in answer.items("solved")
     }
 
@@ -82,14 +123,27 @@ def _encode_request(request: PlatformRequest) -> Json:
     return {
         "platform": request.platform,
         "specs": [_match_spec(asked) for asked in request.requirements],
-        "locked": [
-            {"name": package.name, "file_name": package.file_name, "sha256": package.sha256.hex}
-            for package in request.locked
-        ],
+        "keep": request.keep,
+        "update": list(request.update),
+        "locked": [_encode_locked(package) for package in request.locked],
         "virtual_packages": [
             {"name": package.name, "version": package.version, "build": package.build}
             for package in request.virtual_packages
         ],
+    }
+
+
+def _encode_locked(package: LockedPackage) -> Json:
+    return {
+        "name": package.name,
+        "version": package.version,
+        "build": package.build,
+        "subdir": package.subdir,
+        "url": package.url,
+        "file_name": package.file_name,
+        "md5": package.md5.hex if package.md5 else "",
+        "sha256": package.sha256.hex,
+        "depends": [f"{name} {version}".rstrip() for name, version in package.dependencies],
     }
 
 
@@ -101,10 +155,14 @@ def _match_spec(asked: Requirement) -> str:
     return " ".join(word for word in (f"{channel}{asked.name}", version, asked.build or "") if word)
 
 
-def _failure(answer: Fields, where: str) -> BadInput | ToolFailed:
+def _failure(answer: Fields, where: str, choice: RecordsChoice) -> BadInput | ToolFailed:
     kind, platform, text = answer.text("failure"), answer.text("platform"), answer.text("text")
     lines = text.removeprefix(_PREAMBLE).strip().splitlines()
     explanation = "".join(f"\n  | {line.rstrip()}" for line in lines)
+    if kind == "network" and choice.offline:
+        return ToolFailed(
+            f"the store has no records of a channel for {platform}{explanation}", where, "run it once without --offline"
+        )
     if kind == "network":
         return ToolFailed(
             f"a channel cannot be read for {platform}{explanation}",

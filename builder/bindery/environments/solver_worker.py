@@ -7,6 +7,7 @@ here the answer is flushed first, and the interpreter never gets to exit.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ import rattler
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
 from bindery.core import encode_json, parse_json
+from bindery.environments.solver_platform import PlatformSolver, Solved, Sources
+from bindery.environments.solver_words import flag, items, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from bindery.core import Json
 
 Answer: TypeAlias = "dict[str, Json]"
+_PRIORITIES = {
+    "strict": rattler.ChannelPriority.Strict,
+    "flexible": rattler.ChannelPriority.Flexible,
+    "disabled": rattler.ChannelPriority.Disabled,
+}
 
 
 class _Unsolved(Exception):
@@ -46,60 +54,100 @@ def main() -> None:
 
 
 async def _answer(request: Json) -> Answer:
-    channels = [rattler.Channel(url) for url in _texts(request, "channels")]
-    gateway = rattler.Gateway(cache_dir=Path(_text(request, "cache")))
-    platforms = _mappings(request, "platforms")
-    solved = await asyncio.gather(*(_solve(gateway, channels, platform) for platform in platforms))
+    sources = _sources(request)
+    solved = await asyncio.gather(*(_solve(sources, platform) for platform in items(request, "platforms")))
     return {"solved": list(solved)}
 
 
-async def _solve(gateway: rattler.Gateway, channels: list[rattler.Channel], request: Json) -> Json:
-    platform = _text(request, "platform")
-    subdirs = [rattler.Subdir(platform), rattler.Subdir("noarch")]
+def _sources(request: Json) -> Sources:
+    limit = text(request, "exclude_newer")
+    config = rattler.SourceConfig(cache_action="force-cache-only" if flag(request, "offline") else "cache-or-fetch")
+    gateway = rattler.Gateway(
+        cache_dir=Path(text(request, "cache")), default_config=config, client=rattler.Client.default_client()
+    )
+    return Sources(
+        channels=[rattler.Channel(url) for url in texts(request, "channels")],
+        gateway=gateway,
+        priority=_PRIORITIES[text(request, "channel_priority")],
+        exclude_newer=dt.datetime.fromisoformat(limit) if limit else None,
+    )
+
+
+async def _solve(sources: Sources, request: Json) -> Json:
+    platform = text(request, "platform")
     try:
-        specs = [rattler.MatchSpec(spec, strict=True) for spec in _texts(request, "specs")]
-        records = await rattler.solve(
-            channels,
-            specs,
-            gateway=gateway,
-            platforms=subdirs,
-            locked_packages=await _locked(gateway, channels, subdirs, _mappings(request, "locked")),
-            virtual_packages=[
+        solver = PlatformSolver(
+            sources=sources,
+            platform=platform,
+            specs=tuple(texts(request, "specs")),
+            virtual=tuple(
                 rattler.GenericVirtualPackage(
-                    rattler.PackageName(_text(package, "name")),
-                    rattler.Version(_text(package, "version")),
-                    rattler.BuildString(_text(package, "build") or "0"),
+                    rattler.PackageName(text(package, "name")),
+                    rattler.Version(text(package, "version")),
+                    rattler.BuildString(text(package, "build") or "0"),
                 )
-                for package in _mappings(request, "virtual_packages")
-            ],
+                for package in items(request, "virtual_packages")
+            ),
         )
+        locked = await _known(sources, platform, items(request, "locked"))
+        if flag(request, "keep"):
+            before = {record.name.normalized: record for record in locked.values()}
+            before |= _remembered(sources, [one for one in items(request, "locked") if _key(one) not in locked])
+            solved = await solver.change(before, texts(request, "update"))
+        else:
+            solved = await solver.solve(prefer=[record for _, record in sorted(locked.items())])
     except SolverError as error:
         raise _Unsolved("unsolvable", platform, str(error)) from error
     except InvalidMatchSpecError as error:
         raise _Unsolved("spec", platform, str(error)) from error
     except GatewayError as error:
         raise _Unsolved("network", platform, str(error)) from error
-    return {"platform": platform, "records": [_record(record, channels) for record in records]}
+    return _encode(platform, solved, sources.channels)
 
 
-async def _locked(
-    gateway: rattler.Gateway, channels: list[rattler.Channel], subdirs: list[rattler.Subdir], locked: Sequence[Json]
-) -> list[rattler.RepoDataRecord]:
+async def _known(
+    sources: Sources, platform: str, locked: Sequence[Json]
+) -> dict[tuple[str, str], rattler.RepoDataRecord]:
     """Return the channels' own records of the locked packages: a lock has no builds and no run constraints."""
-    if not locked:
-        return []
-    wanted = {(_text(package, "file_name"), _text(package, "sha256")) for package in locked}
-    names = sorted({_text(package, "name") for package in locked})
-    found = await gateway.query(channels, subdirs, names, recursive=False)
-    records = {
-        (record.file_name, record.sha256.hex() if record.sha256 else ""): record
-        for records in found
-        for record in records
+    wanted = {_key(package) for package in locked}
+    records = await sources.records(platform, (text(package, "name") for package in locked))
+    found = {(record.file_name, record.sha256.hex() if record.sha256 else ""): record for record in records}
+    return {key: record for key, record in found.items() if key in wanted}
+
+
+def _key(package: Json) -> tuple[str, str]:
+    return text(package, "file_name"), text(package, "sha256")
+
+
+def _remembered(sources: Sources, locked: Sequence[Json]) -> dict[str, rattler.RepoDataRecord]:
+    """Return records of packages that their channel no longer lists, made of what the lock says of them."""
+    return {
+        text(package, "name"): rattler.RepoDataRecord(
+            rattler.PackageRecord(
+                name=text(package, "name"),
+                version=text(package, "version"),
+                build=rattler.BuildString(text(package, "build")),
+                build_number=0,
+                subdir=text(package, "subdir"),
+                depends=texts(package, "depends"),
+                sha256=bytes.fromhex(text(package, "sha256")),
+                md5=bytes.fromhex(text(package, "md5")),
+            ),
+            text(package, "file_name"),
+            text(package, "url"),
+            sources.channels[0].base_url,
+        )
+        for package in locked
     }
-    return [record for key, record in sorted(records.items(), key=lambda item: item[0]) if key in wanted]
 
 
-def _record(record: rattler.RepoDataRecord, channels: list[rattler.Channel]) -> Json:
+def _encode(platform: str, solved: Solved, channels: Sequence[rattler.Channel]) -> Json:
+    reasons: dict[str, Json] = dict(solved.reasons)
+    records = [_record(record, channels) for _, record in sorted(solved.records.items())]
+    return {"platform": platform, "records": list(records), "reasons": reasons}
+
+
+def _record(record: rattler.RepoDataRecord, channels: Sequence[rattler.Channel]) -> Json:
     index, path = -1, record.url
     for place, channel in enumerate(channels):
         if record.url.startswith(channel.base_url):
@@ -114,28 +162,6 @@ def _record(record: rattler.RepoDataRecord, channels: list[rattler.Channel]) -> 
         "sha256": record.sha256.hex() if record.sha256 else None,
         "depends": depends,
     }
-
-
-def _text(value: Json, key: str) -> str:
-    found = value[key] if isinstance(value, dict) else None
-    if not isinstance(found, str):
-        raise TypeError(key)
-    return found
-
-
-def _list(value: Json, key: str) -> list[Json]:
-    found = value[key] if isinstance(value, dict) else None
-    if not isinstance(found, list):
-        raise TypeError(key)
-    return found
-
-
-def _texts(value: Json, key: str) -> list[str]:
-    return [str(item) for item in _list(value, key)]
-
-
-def _mappings(value: Json, key: str) -> list[Json]:
-    return _list(value, key)
 
 
 if __name__ == "__main__":
