@@ -34,6 +34,18 @@ def test_a_notebook_agrees_with_itself() -> None:
     assert results[0].outputs == ({"output_type": "stream", "name": "stdout", "text": "1"},)
 
 
+def test_what_a_table_and_its_plain_text_both_say_is_said_once() -> None:
+    def shown(value: str) -> NotebookNode:
+        cell = code("x")
+        cell.outputs = [new_output("display_data", {"text/plain": f"x {value}", "text/html": f"<p>x {value}</p>"})]
+        return book(cell)
+
+    (result,) = compare_notebook(shown("1.25"), shown("1.26"))
+
+    assert len(result.mismatches) == 2
+    assert result.message == "number 1.25 became 1.26 (line 1; only the same digits are allowed)"
+
+
 def test_a_cleared_reference_never_passes() -> None:
     (result,) = compare_notebook(book(code("x = 1", None, None)), book(code("x = 1")))
     assert (result.outcome, result.compared) == (Outcome.DIFFERS, True)

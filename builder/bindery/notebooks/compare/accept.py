@@ -185,7 +185,7 @@ def _describe(result: CellResult) -> AcceptedChange | None:
     if result.mismatches[0].part == "execution_count" and result.mismatches[0].reference is None:
         sentence = f"has a reference for the first time ({_count(len(result.outputs))})"
     else:
-        sentence = "; ".join(mismatch.reason for mismatch in result.mismatches)
+        sentence = result.message
     return AcceptedChange(index=result.index, source=result.source, sentence=sentence)
 
 

@@ -65,7 +65,9 @@ def _compare_pair(pair: Pair, disorder: Mismatch | None, stopped_by: Cell | None
     if disorder is not None:
         mismatches = (disorder, *mismatches)
     outcome = Outcome.DIFFERS if mismatches else Outcome.PASSED
-    return _result(pair, outcome, "; ".join(one.reason for one in mismatches), mismatches, compared=True)
+    # A table and its plain text say the same twice.
+    message = "; ".join(dict.fromkeys(one.reason for one in mismatches))
+    return _result(pair, outcome, message, mismatches, compared=True)
 
 
 def _outputs_as_far(reference: Cell, executed: Cell) -> tuple[Mismatch, ...]:
