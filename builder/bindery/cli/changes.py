@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bindery.core import Json
-    from bindery.environments import PackageChange, PackageState
+    from bindery.environments import HistoryEntry, PackageChange, PackageState
 
 HEADINGS = ("package", "change", "before", "after", "only on")
 _KINDS = ("added", "removed", "upgraded", "downgraded", "changed", "rebuilt")
@@ -37,6 +37,24 @@ def print_changes(changes: Sequence[PackageChange], platforms: int, *, markdown:
         print_table(HEADINGS, rows, bold)
 
 
+def print_history(entries: Sequence[HistoryEntry]) -> None:
+    """Print one row for each change of each release; the platforms are always named."""
+    rows = [
+        (
+            entry.environment,
+            _release(entry),
+            entry.date.isoformat() if entry.date else "-",
+            change.kind,
+            _version(change.before, change),
+            _version(change.after, change),
+            ", ".join(change.platforms),
+        )
+        for entry in entries
+        for change in entry.changes
+    ]
+    print_table(("environment", "release", "date", "change", "before", "after", "on"), rows)
+
+
 def count_changes(changes: Sequence[PackageChange]) -> str:
     """Return the changes in numbers: ``12 upgraded, 1 added``; a package counts once for each way it changed."""
     names = {kind: {(change.name, change.manager) for change in changes if change.kind == kind} for kind in _KINDS}
@@ -57,6 +75,11 @@ def changes_as_json(changes: Sequence[PackageChange]) -> list[Json]:
         }
         for change in changes
     ]
+
+
+def _release(entry: HistoryEntry) -> str:
+    name = entry.release or "not released"
+    return f"{name} (withdrawn: {entry.withdrawn})" if entry.withdrawn else name
 
 
 def _version(state: PackageState | None, change: PackageChange) -> str:

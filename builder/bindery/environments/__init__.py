@@ -1,9 +1,12 @@
 """What to install: specs, locks, channels, releases."""
 
+from bindery.environments.chains import DependencyGraph
 from bindery.environments.changes import Comparison, PackageChange, PackageState, compare_lists, compare_packages
 from bindery.environments.check import CheckFinding, EnvironmentCheck, check_environment, check_lock
 from bindery.environments.environment import Environment, find_environment, list_environments
 from bindery.environments.explain import Explanation, explain_change
+from bindery.environments.history import HistoryEntry, read_history
+from bindery.environments.inventory import PlatformInventory, Sum, count_packages, read_facts
 from bindery.environments.lockfile import (
     Lock,
     LockedChannel,
@@ -13,7 +16,14 @@ from bindery.environments.lockfile import (
     read_lock,
     write_lock,
 )
-from bindery.environments.package_lists import PackageList, list_lock, read_package_list
+from bindery.environments.package_lists import (
+    ListedPackage,
+    NamedLock,
+    PackageList,
+    list_lock,
+    read_named_lock,
+    read_package_list,
+)
 from bindery.environments.publish import ReleasePlan, plan_rebuild, plan_release, write_release
 from bindery.environments.realise import realise
 from bindery.environments.realised import PackagesChoice, PackagesSource, Realised
@@ -38,19 +48,24 @@ __all__ = [
     "ChannelPriority",
     "CheckFinding",
     "Comparison",
+    "DependencyGraph",
     "Environment",
     "EnvironmentCheck",
     "Explanation",
+    "HistoryEntry",
+    "ListedPackage",
     "Lock",
     "LockPlan",
     "LockRequest",
     "LockedChannel",
     "LockedPackage",
+    "NamedLock",
     "PackageChange",
     "PackageList",
     "PackageState",
     "PackagesChoice",
     "PackagesSource",
+    "PlatformInventory",
     "PublishedRelease",
     "Realised",
     "RecordsChoice",
@@ -61,11 +76,13 @@ __all__ = [
     "Solution",
     "SolveOptions",
     "Spec",
+    "Sum",
     "Withdrawal",
     "check_environment",
     "check_lock",
     "compare_lists",
     "compare_packages",
+    "count_packages",
     "encode_lock",
     "explain_change",
     "find_environment",
@@ -78,7 +95,10 @@ __all__ = [
     "plan_lock",
     "plan_rebuild",
     "plan_release",
+    "read_facts",
+    "read_history",
     "read_lock",
+    "read_named_lock",
     "read_package_list",
     "read_released_lock",
     "read_spec",

@@ -49,6 +49,15 @@ class PackageList:
     direct: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedLock:
+    """A lock, the name that people know it by, and the names that its spec asks for (see ``PackageList``)."""
+
+    label: str
+    lock: Lock
+    direct: frozenset[str]
+
+
 def list_lock(lock: Lock, label: str, direct: frozenset[str] = frozenset()) -> PackageList:
     """Return the packages of the lock, those of its optional categories as well, each once."""
     packages = {
@@ -77,6 +86,25 @@ def read_package_list(target: str, settings: Callable[[], Settings]) -> PackageL
         ToolFailed: git is needed and is not there.
 
     """
+    found = _read_target(target, settings)
+    return found if isinstance(found, PackageList) else list_lock(found.lock, found.label, found.direct)
+
+
+def read_named_lock(target: str, settings: Callable[[], Settings]) -> NamedLock:
+    """Return the lock that the target is: one of ``read_package_list``'s targets, but no pins.
+
+    Raises:
+        BadInput: there is no such thing, it cannot be read, or it is a list of pins.
+        ToolFailed: git is needed and is not there.
+
+    """
+    found = _read_target(target, settings)
+    if isinstance(found, PackageList):
+        raise BadInput("is a list of pins of wheels, and a lock is asked for", target)
+    return found
+
+
+def _read_target(target: str, settings: Callable[[], Settings]) -> NamedLock | PackageList:
     path = Path(target)
     if path.is_file():
         if path.suffix == _PINS:
@@ -84,7 +112,7 @@ def read_package_list(target: str, settings: Callable[[], Settings]) -> PackageL
         return _with_direct(read_lock(path), target, _reader(path.parent))
     revision = split_revision(target)
     if revision is not None:
-        return _list_at_revision(target, *revision, settings())
+        return _read_at_revision(target, *revision, settings())
     if "/" in target:
         raise BadInput("there is no such file", target)
     name, _, version = target.partition("@")
@@ -99,8 +127,9 @@ def read_package_list(target: str, settings: Callable[[], Settings]) -> PackageL
     return _with_direct(read_lock(folder / LOCK_NAME), target, _reader(folder, environment.folder))
 
 
-def _with_direct(lock: Lock, label: str, read: ReadText) -> PackageList:
-    return list_lock(lock, label, find_direct(lock.sources, read) or find_roots(lock.packages))
+def _with_direct(lock: Lock, label: str, read: ReadText) -> NamedLock:
+    direct = find_direct(lock.sources, read) or find_roots(lock.packages)
+    return NamedLock(label=label, lock=lock, direct=direct)
 
 
 def _reader(*folders: Path) -> ReadText:
@@ -114,7 +143,7 @@ def _reader(*folders: Path) -> ReadText:
     return read
 
 
-def _list_at_revision(target: str, revision: str, rest: str, settings: Settings) -> PackageList:
+def _read_at_revision(target: str, revision: str, rest: str, settings: Settings) -> NamedLock | PackageList:
     opened = open_revision(revision, settings.root)
     if "/" in rest or rest.endswith((".yml", ".yaml", _PINS)):
         folder, _, file_name = rest.rpartition("/")
