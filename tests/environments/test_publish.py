@@ -120,12 +120,12 @@ def test_changes_are_told_in_words(ocean: Environment) -> None:
     plan = plan_release(ocean, second, version="2026.11.23", packages="conda-forge")
     assert plan.changes == (
         "# Ocean 2026.11.23\n\n"
-        "Since 2026.11.22: 1 package added, 1 removed, 1 moved to another version and 1 built anew.\n\n"
+        "Since 2026.11.22: 1 package added, 1 removed, 1 upgraded and 1 rebuilt.\n\n"
         "## Asked for by name\n\n"
-        "- numpy goes from 2.2.6 to 2.3.0\n"
+        "- numpy goes up from 2.2.6 to 2.3.0\n"
         "- xarray comes in, 2025.7.1\n\n"
         "## What these need\n\n"
-        "- blas 1 is another build: 1, was 0\n"
+        "- blas 1 is another build\n"
         "- x264 leaves, it was 1 (on linux-64)\n"
     )
     fewer = replace(first, platforms=("linux-64",)).restricted_to(["linux-64"])

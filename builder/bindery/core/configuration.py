@@ -52,10 +52,17 @@ _Positive = Annotated[float, _AboveZero()]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnvironmentSettings:
-    """What ``[environments.<name>]`` says: which environments it builds on, in order."""
+    """What ``[environments.<name>]`` says.
+
+    ``extends`` are the environments that it builds on, in order. A fork builds on one instead: ``fork_of`` is
+    ``pangeo@2025.08.14``, or ``pangeo@sha256:…`` for what has not been released; ``without`` are packages that its
+    parent asks for, and it does not.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _CLOSED
     extends: tuple[str, ...] = ()
+    fork_of: str | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from bindery.environments.changes import Comparison, PackageChange, PackageState
 from bindery.environments.check import CheckFinding, EnvironmentCheck, check_environment, check_lock
 from bindery.environments.environment import Environment, find_environment, list_environments
 from bindery.environments.explain import Explanation, explain_change
+from bindery.environments.forks import ForkLines, ForkPlan, Places, plan_fork, write_fork
 from bindery.environments.history import HistoryEntry, read_history
 from bindery.environments.inventory import PlatformInventory, Sum, count_packages, read_facts
 from bindery.environments.lockfile import (
@@ -27,6 +28,7 @@ from bindery.environments.package_lists import (
 from bindery.environments.publish import ReleasePlan, plan_rebuild, plan_release, write_release
 from bindery.environments.realise import realise
 from bindery.environments.realised import PackagesChoice, PackagesSource, Realised
+from bindery.environments.rebase import DroppedPackage, RebasePlan, plan_rebase, write_rebase
 from bindery.environments.release_format import Release, ReleasedNotebook, Withdrawal
 from bindery.environments.releases import (
     PublishedRelease,
@@ -49,9 +51,12 @@ __all__ = [
     "CheckFinding",
     "Comparison",
     "DependencyGraph",
+    "DroppedPackage",
     "Environment",
     "EnvironmentCheck",
     "Explanation",
+    "ForkLines",
+    "ForkPlan",
     "HistoryEntry",
     "ListedPackage",
     "Lock",
@@ -65,9 +70,11 @@ __all__ = [
     "PackageState",
     "PackagesChoice",
     "PackagesSource",
+    "Places",
     "PlatformInventory",
     "PublishedRelease",
     "Realised",
+    "RebasePlan",
     "RecordsChoice",
     "Release",
     "ReleasePlan",
@@ -92,7 +99,9 @@ __all__ = [
     "list_lock",
     "list_releases",
     "parse_lock",
+    "plan_fork",
     "plan_lock",
+    "plan_rebase",
     "plan_rebuild",
     "plan_release",
     "read_facts",
@@ -109,7 +118,9 @@ __all__ = [
     "solve_lock",
     "solve_with_reasons",
     "withdraw_release",
+    "write_fork",
     "write_lock",
     "write_plan",
+    "write_rebase",
     "write_release",
 ]

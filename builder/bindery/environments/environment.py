@@ -22,13 +22,17 @@ class Environment:
     """A folder ``environments/<name>/``, and the environments that it builds on, in order.
 
     It has an ``environment.yml``, a ``conda-lock.yml``, pins of wheels (``wheels-3.12.txt``), or several of these.
-    The folder of a release is one, too: ``release`` is its version, None for an environment as it is now.
+    The folder of a release is one, too: ``release`` is its version, None for an environment as it is now. ``fork_of``
+    names the parent of a fork, ``pangeo@2025.08.14``, which is all that it extends. ``without`` are packages that it
+    does not ask for, although those below it do.
     """
 
     name: str
     folder: Path
     extends: tuple[Environment, ...] = ()
     release: str | None = None
+    fork_of: str | None = None
+    without: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -112,18 +116,37 @@ def _find(settings: Settings, name: str, above: tuple[str, ...]) -> Environment:
             raise BadInput(f"environments.{above[-1]}.extends: there is no environment {name}", configured)
         raise BadInput(f"there is no environment {name}", str(settings.environments_folder), _near_miss(name, names))
     chosen = settings.environments.get(name)
-    lower = chosen.extends if chosen else ()
+    if chosen is None:
+        return Environment(name=name, folder=settings.environments_folder / name)
+    if chosen.fork_of is None:
+        lower = tuple(_find(settings, other, (*above, name)) for other in chosen.extends)
+    elif chosen.extends:
+        raise BadInput(f"environments.{name}: fork_of and extends exclude each other", configured)
+    else:
+        lower = (_find_parent(settings, chosen.fork_of, (*above, name)),)
     return Environment(
         name=name,
         folder=settings.environments_folder / name,
-        extends=tuple(_find(settings, other, (*above, name)) for other in lower),
+        extends=lower,
+        fork_of=chosen.fork_of,
+        without=chosen.without,
     )
+
+
+def _find_parent(settings: Settings, text: str, above: tuple[str, ...]) -> Environment:
+    """Return the release ``pangeo@2025.08.14``; for ``pangeo@sha256:…`` the environment as it is now."""
+    # Releases are environments themselves.
+    from bindery.environments.releases import find_release, released_environment  # noqa: PLC0415
+
+    name, _, of = text.partition("@")
+    environment = _find(settings, name, above)
+    return environment if ":" in of or not of else released_environment(find_release(environment, of))
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
     folder = settings.environments_folder
     folders = sorted(folder.iterdir()) if folder.is_dir() else []
-    return tuple(path.name for path in folders if path.is_dir() and _is_environment(path))
+    return tuple(path.name for path in folders if not path.name.startswith(".") and _is_environment(path))
 
 
 def _is_environment(folder: Path) -> bool:

@@ -111,6 +111,8 @@ def plan_release(
         files=_digests(files),
         locks=tuple(_locked_platform(lock, platform) for platform in lock.platforms),
         extends=tuple(layer.name for layer in environment.layers[:-1]),
+        fork_of=environment.fork_of,
+        without=tuple((layer.name, layer.without) for layer in environment.layers if layer.without),
         notebooks=notebooks,
     )
     return ReleasePlan(release=release, files=files, previous=last.entry.version if last else None)
@@ -147,6 +149,8 @@ def plan_rebuild(
         files=_digests(files),
         locks=published.release.locks,
         extends=published.release.extends,
+        fork_of=published.release.fork_of,
+        without=published.release.without,
         notebooks=notebooks,
     )
     return ReleasePlan(release=release, files=files, previous=published.entry.version)

@@ -24,7 +24,7 @@ LOWER_FOLDER = "extends"
 _RELEASE_KEYS = frozenset(
     (
         *("schema", "environment", "version", "date", "packages", "created_by"),
-        *("extends", "files", "locks", "images", "sifs", "notebooks"),
+        *("extends", "fork_of", "without", "files", "locks", "images", "sifs", "notebooks"),
     )
 )
 _ENTRY_KEYS = frozenset(("version", "digest", "withdrawn"))
@@ -82,7 +82,8 @@ class Release:
     """What was published. ``notebooks`` is None where they were not run, which is not the same as none.
 
     ``extends`` names the environments that it builds on, the lowest first: ``extends/<name>/`` holds what they said.
-    ``files`` are paths in the release's folder, with their digests.
+    ``fork_of`` is the parent of a fork, and ``without`` are, for each layer, packages that it does not ask for although
+    those below it do. ``files`` are paths in the release's folder, with their digests.
     """
 
     environment: str
@@ -93,6 +94,8 @@ class Release:
     files: tuple[tuple[str, Digest], ...]
     locks: tuple[LockedPlatform, ...]
     extends: tuple[str, ...] = ()
+    fork_of: str | None = None
+    without: tuple[tuple[str, tuple[str, ...]], ...] = ()
     images: tuple[ReleasedImage, ...] | None = None
     sifs: tuple[ReleasedSif, ...] | None = None
     notebooks: tuple[ReleasedNotebook, ...] | None = None
@@ -135,6 +138,11 @@ def encode_release(release: Release) -> bytes:
         "sifs": None if release.sifs is None else [_encode_sif(sif) for sif in release.sifs],
         "notebooks": None if release.notebooks is None else [_encode_notebook(one) for one in release.notebooks],
     }
+    # Few releases are of forks.
+    if release.fork_of is not None:
+        document["fork_of"] = release.fork_of
+    if release.without:
+        document["without"] = {layer: list(names) for layer, names in release.without}
     return encode_json(document, indent=2) + b"\n"
 
 
@@ -149,6 +157,7 @@ def parse_release(data: bytes, where: str) -> Release:
     fields.refuse_others(_RELEASE_KEYS)
     locks = fields.inner("locks")
     files = fields.inner("files")
+    without = fields.inner("without") if fields.has("without") else None
     return Release(
         environment=fields.text("environment"),
         version=fields.text("version"),
@@ -157,6 +166,8 @@ def parse_release(data: bytes, where: str) -> Release:
         created_by=fields.text("created_by"),
         files=tuple((str(inner_path(name, where)), _digest(files, name)) for name in files.values),
         extends=fields.texts("extends") if fields.has("extends") else (),
+        fork_of=fields.text("fork_of") if fields.has("fork_of") else None,
+        without=tuple((layer, without.texts(layer)) for layer in without.values) if without else (),
         locks=tuple(_parse_platform(platform, locks.inner(platform)) for platform in locks.values),
         images=tuple(_parse_image(one) for one in fields.items("images")) if fields.has("images") else None,
         sifs=tuple(_parse_sif(one) for one in fields.items("sifs")) if fields.has("sifs") else None,

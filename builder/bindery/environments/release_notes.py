@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bindery.environments.changes import PackageChange
     from bindery.environments.lockfile import Lock
 
-_ENDINGS = ("added", "removed", "moved to another version", "built anew")
+_ENDINGS = ("added", "removed", "upgraded", "downgraded", "changed", "rebuilt")
 
 
 def describe_first(title: str, lock: Lock, direct: Collection[str]) -> str:
@@ -39,8 +39,8 @@ def describe_changes(title: str, since: str, before: Lock, after: Lock, direct: 
     asked = [change for change in changes if change.name in direct]
     others = [change for change in changes if change.name not in direct]
     sections = [
-        ("Asked for by name", [_sentence(change, platforms) for change in asked]),
-        ("What these need", [_sentence(change, platforms) for change in others]),
+        ("Asked for by name", _sentences(asked, platforms)),
+        ("What these need", _sentences(others, platforms)),
     ]
     return _page(title, f"Since {since}: {count_changes(changes)}.{_platforms(before, after)}", sections)
 
@@ -49,7 +49,7 @@ def count_changes(changes: Sequence[PackageChange]) -> str:
     """Return how many packages changed, and how: ``3 packages added, 1 removed``."""
     names: dict[str, set[str]] = {ending: set() for ending in _ENDINGS}
     for change in changes:
-        names[_ending(change)].add(change.name)
+        names[change.kind].add(change.name)
     counts = [f"{len(found)} {ending}" for ending, found in names.items() if found]
     if not counts:
         return "no package changed"
@@ -57,25 +57,26 @@ def count_changes(changes: Sequence[PackageChange]) -> str:
     return _join([f"{first} {'package' if first == '1' else 'packages'} {rest}", *counts[1:]])
 
 
-def _ending(change: PackageChange) -> str:
+def _sentences(changes: Sequence[PackageChange], platforms: Collection[str]) -> list[str]:
+    """Return one line for each thing that happened to a package, with the platforms where they are not all of them."""
+    happened: dict[str, list[str]] = {}
+    for change in changes:
+        happened.setdefault(_sentence(change), []).extend(change.platforms)
+    return [
+        f"- {said}{'' if set(where) >= set(platforms) else f' (on {_join(where)})'}" for said, where in happened.items()
+    ]
+
+
+def _sentence(change: PackageChange) -> str:
     if change.before is None:
-        return "added"
+        return f"{change.name} comes in{f', {change.after.version}' if change.after else ''}"
     if change.after is None:
-        return "removed"
-    return "built anew" if change.kind == "rebuilt" else "moved to another version"
-
-
-def _sentence(change: PackageChange, platforms: Collection[str]) -> str:
-    only = "" if set(change.platforms) >= set(platforms) else f" (on {_join(change.platforms)})"
-    if change.before is None:
-        said = f"comes in{f', {change.after.version}' if change.after else ''}"
-    elif change.after is None:
-        said = f"leaves, it was {change.before.version}"
-    elif change.kind == "rebuilt":
-        said = f"{change.after.version} is another build: {change.after.build}, was {change.before.build}"
-    else:
-        said = f"goes from {change.before.version} to {change.after.version}"
-    return f"- {change.name} {said}{only}"
+        return f"{change.name} leaves, it was {change.before.version}"
+    if change.kind == "rebuilt":
+        # Builds have other names on each platform, and say little to people.
+        return f"{change.name} {change.after.version} is another build"
+    verb = {"upgraded": "goes up", "downgraded": "goes down"}.get(change.kind, "goes")
+    return f"{change.name} {verb} from {change.before.version} to {change.after.version}"
 
 
 def _platforms(before: Lock, after: Lock) -> str:

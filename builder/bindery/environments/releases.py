@@ -98,11 +98,17 @@ def released_environment(published: PublishedRelease) -> Environment:
     """Return the release as an environment: nothing outside of its folder is part of it."""
     release, folder = published.release, published.folder
     lower = (inner_path(name, str(folder / RELEASE_NAME)) for name in release.extends)
+    without = dict(release.without)
     return Environment(
         name=release.environment,
         folder=folder,
-        extends=tuple(Environment(name=str(name), folder=folder / LOWER_FOLDER / name) for name in lower),
+        extends=tuple(
+            Environment(name=str(name), folder=folder / LOWER_FOLDER / name, without=without.get(str(name), ()))
+            for name in lower
+        ),
         release=release.version,
+        fork_of=release.fork_of,
+        without=without.get(release.environment, ()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bindery.core import PLATFORMS, BadInput
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 def read_spec(environment: Environment, platforms: Sequence[str] = ()) -> Spec:
     """Return what the environment and those below it ask for, for its platforms or for the given ones.
 
-    Where two sources name a package, the later source is right; channels must agree, as conda-lock wants it.
+    Where two sources name a package, the later source is right; channels must agree, as conda-lock wants it. What a
+    layer is to be without is left out, unless that layer or one above it asks for it.
 
     Raises:
         BadInput: there is no source, or one cannot be read.
@@ -39,12 +41,35 @@ def read_spec(environment: Environment, platforms: Sequence[str] = ()) -> Spec:
         )
     channels = _channels(sources)
     requirements = _plain_requirements(sources)
+    unwanted = _unwanted(environment)
     if requirements is None:
-        return parse_foreign(environment.sources, chosen)
-    return Spec(
+        return _leave_out(parse_foreign(environment.sources, chosen), unwanted)
+    spec = Spec(
         requirements=tuple((platform, requirements) for platform in chosen),
         channels=channels,
         sources=environment.sources,
+    )
+    return _leave_out(spec, unwanted)
+
+
+def _unwanted(environment: Environment) -> frozenset[str]:
+    names: set[str] = set()
+    for layer in environment.layers:
+        names |= set(layer.without)
+        if names and layer.spec_path.is_file():
+            names -= read_source(layer.spec_path).names
+    return frozenset(names)
+
+
+def _leave_out(spec: Spec, names: frozenset[str]) -> Spec:
+    if not names:
+        return spec
+    return replace(
+        spec,
+        requirements=tuple(
+            (platform, tuple(asked for asked in requirements if asked.name not in names))
+            for platform, requirements in spec.requirements
+        ),
     )
 
 

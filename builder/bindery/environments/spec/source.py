@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOR_SHELLS = frozenset(";`$&\\")
+_NAME = re.compile(r"(?:[^\s]*::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
 _SELECTOR = re.compile(r"#[^\n]*\[")
 LIMIT_MIB = 1
 
@@ -28,6 +29,11 @@ class Source:
     lines: tuple[str, ...]
     category: str
     is_plain: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The packages that the lines are about."""
+        return frozenset(match["name"].lower() for line in self.lines if (match := _NAME.match(line)))
 
 
 def read_source(path: Path) -> Source:
