@@ -17,6 +17,7 @@ from bindery.environments.lockfile import (
     read_lock,
     write_lock,
 )
+from bindery.environments.mirrors import fetch_mirrors
 from bindery.environments.package_lists import (
     ListedPackage,
     NamedLock,
@@ -92,6 +93,7 @@ __all__ = [
     "count_packages",
     "encode_lock",
     "explain_change",
+    "fetch_mirrors",
     "find_environment",
     "find_installable",
     "find_release",

@@ -11,12 +11,30 @@ from urllib.parse import unquote, urlsplit
 import zstandard
 
 from bindery.core import BadInput, digest_file
+from bindery.environments.channels import resolve_channels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bindery.core import Store
     from bindery.environments.channels import Channel
+    from bindery.environments.lockfile import Lock
 
 _RECORDS = "repodata.json"
+
+
+def fetch_mirrors(lock: Lock, mirrors: Mapping[str, str]) -> dict[str, str]:
+    """Return where the lock's channels are fetched from, by their true URLs, as ``Realised.mirrors`` has it.
+
+    ``mirrors`` is from a channel's name or URL to a folder or another URL. Secrets that a true URL leaves out are
+    filled in from the environment.
+
+    Raises:
+        WrongUse: a mirror is given for a channel that the lock has not.
+
+    """
+    channels = resolve_channels(lock.channels, mirrors)
+    return {channel.url: channel.fetch_url for channel in channels if channel.url != channel.fetch_url}
 
 
 def with_readable_records(channel: Channel, store: Store) -> Channel:

@@ -1,5 +1,6 @@
 """Prefixes: the folders in which locks are installed."""
 
+from bindery.prefixes.bundle import Bundle, realise_bundle, write_bundle
 from bindery.prefixes.environ import FOREIGN_NAMES, process_environ
 from bindery.prefixes.install import Prefix, ensure_prefix, prefix_path, verify_prefix
 from bindery.prefixes.kernelspec import kernel_name, register_kernel
@@ -8,6 +9,7 @@ from bindery.prefixes.verify import Finding
 
 __all__ = [
     "FOREIGN_NAMES",
+    "Bundle",
     "Finding",
     "Prefix",
     "ensure_prefix",
@@ -15,6 +17,8 @@ __all__ = [
     "prefix_path",
     "process_environ",
     "read_record",
+    "realise_bundle",
     "register_kernel",
     "verify_prefix",
+    "write_bundle",
 ]
