@@ -3,6 +3,7 @@
 from bindery.environments.chains import DependencyGraph
 from bindery.environments.changes import Comparison, PackageChange, PackageState, compare_lists, compare_packages
 from bindery.environments.check import CheckFinding, EnvironmentCheck, check_environment, check_lock
+from bindery.environments.deep_check import DeepCheck, DeepRequest, check_deeply
 from bindery.environments.environment import Environment, find_environment, list_environments
 from bindery.environments.explain import Explanation, explain_change
 from bindery.environments.forks import ForkLines, ForkPlan, Places, plan_fork, write_fork
@@ -51,6 +52,8 @@ __all__ = [
     "ChannelPriority",
     "CheckFinding",
     "Comparison",
+    "DeepCheck",
+    "DeepRequest",
     "DependencyGraph",
     "DroppedPackage",
     "Environment",
@@ -86,6 +89,7 @@ __all__ = [
     "Spec",
     "Sum",
     "Withdrawal",
+    "check_deeply",
     "check_environment",
     "check_lock",
     "compare_lists",

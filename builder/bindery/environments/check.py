@@ -27,7 +27,7 @@ class CheckFinding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnvironmentCheck:
-    """What was looked at, in numbers, and what does not hold."""
+    """What was looked at, in numbers, what does not hold, and what is as it should be and worth knowing."""
 
     name: str
     platforms: int
@@ -35,6 +35,7 @@ class EnvironmentCheck:
     releases: int
     wheels: tuple[str, ...]
     findings: tuple[CheckFinding, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check_lock(environment: Environment) -> tuple[CheckFinding, ...]:
@@ -74,10 +75,12 @@ def check_environment(environment: Environment) -> EnvironmentCheck:
     """Return what holds and what does not: lock, releases, pins."""
     findings: list[CheckFinding] = []
     platforms = packages = releases = 0
+    notes: tuple[str, ...] = ()
     try:
         lock = _read(environment)
         if lock is not None:
             platforms, packages = len(lock.platforms), len(lock.packages)
+            notes = _notes(lock)
         findings.extend(_check_lock(environment, lock))
     except BadInput as error:
         findings.append(_finding(error))
@@ -92,7 +95,15 @@ def check_environment(environment: Environment) -> EnvironmentCheck:
         releases=releases,
         wheels=tuple(path.name for path in environment.wheels_paths),
         findings=tuple(findings),
+        notes=notes,
     )
+
+
+def _notes(lock: Lock) -> tuple[str, ...]:
+    pip = {package.name for package in lock.packages if package.manager == "pip"}
+    if not pip:
+        return ()
+    return (f"{len(pip)} of its packages are pip's, and conda's own plug-in conda-lockfiles refuses such locks",)
 
 
 def _finding(error: BadInput) -> CheckFinding:
