@@ -82,7 +82,10 @@ def test_no_file_anywhere_is_told(tmp_path: Path) -> None:
                 "environment, workers, threads_per_worker, memory_per_worker, timeout_s"
             ),
         ),
-        ("[environments.a]\nextend = []", "there is no key environments.a.extend\n  fix: use one of extends"),
+        (
+            "[environments.a]\nextend = []",
+            "there is no key environments.a.extend\n  fix: use one of extends, fork_of, without",
+        ),
         ("[notebooks.a]\nworkers = 1", "there is no key notebooks.a.workers\n  fix: use one of environment, timeout_s"),
         ("test = 3", "test must be a table"),
         ("environments = 3", "environments must be a table"),
