@@ -88,7 +88,8 @@ def realise_bundle(folder: Path, name: str, platform: str) -> Realised:
     wanted, _, wanted_release = name.partition("@")
     if wanted != environment or wanted_release not in {"", release}:
         holds = f"{environment}@{release}" if release else environment
-        raise BadInput(f"is a bundle of {holds}, not of {name}", str(folder), f"bindery install {holds} --offline --bundle {folder}")
+        fix = f"bindery install {holds} --offline --bundle {folder}"
+        raise BadInput(f"is a bundle of {holds}, not of {name}", str(folder), fix)
     lock = read_lock(folder / LOCK_NAME, _remake(environment))
     locks = said.get("locks")
     digests = locks if isinstance(locks, dict) else {}
