@@ -11,7 +11,7 @@ from bindery.core import BadInput, CheckFailed, digest_bytes, remove_tree, write
 from bindery.environments.check import check_lock
 from bindery.environments.environment import LOCK_NAME, SPEC_NAME
 from bindery.environments.lockfile import encode_lock
-from bindery.environments.realise import make_label
+from bindery.environments.realising import make_label
 from bindery.environments.release_format import (
     INDEX_NAME,
     LOWER_FOLDER,

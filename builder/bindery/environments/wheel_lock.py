@@ -15,8 +15,8 @@ from packaging.version import Version
 from bindery.core import BadInput, ToolFailed, digest_bytes, encode_json
 from bindery.environments.content_hash import content_hashes
 from bindery.environments.lockfile import LockedChannel, encode_lock, read_lock
-from bindery.environments.realise import make_label
 from bindery.environments.realised import Realised
+from bindery.environments.realising import make_label
 from bindery.environments.releases import release_of
 from bindery.environments.solve import SolveOptions, solve_lock
 from bindery.environments.spec import Requirement, Spec, read_spec
