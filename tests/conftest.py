@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from bindery.core import Store, digest_bytes
+from bindery.core import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,23 +124,19 @@ def find_python(minor: str) -> Path:
 
 @pytest.fixture(scope="session")
 def stack_python(test_store: Store) -> StackPython:
-    """Return a function that gives an interpreter with everything that ``environments/pangeo`` pins.
+    """Return a function that gives the Python of ``environments/pangeo``, as ``bindery install`` makes it."""
 
-    The packages are plain installed wheels, not a prefix of Bindery's: for tests of what runs in an environment, not
-    of how one is made.
-    """
-
+    @cache
     def ensure(minor: str) -> Path:
-        pins = ROOT / "environments" / "pangeo" / f"wheels-{minor}.txt"
-        interpreter = find_python(minor)
-        key = f"{minor}-{digest_bytes(pins.read_bytes() + str(interpreter).encode()).hex[:16]}"
-
-        def build(work: Path) -> None:
-            uv = [sys.executable, "-m", "uv", "--quiet"]
-            subprocess.run([*uv, "venv", "--relocatable", "--python", str(interpreter), str(work)], check=True)
-            install = [*uv, "pip", "install", "--compile-bytecode", "--require-hashes", "--requirements", str(pins)]
-            subprocess.run([*install, "--python", str(work / "bin" / "python")], check=True)
-
-        return test_store.ensure("stack", key, build) / "bin" / "python"
+        install = ["install", "pangeo", "--packages", "wheels", "--python", str(find_python(minor)), "--quiet"]
+        done = subprocess.run(
+            [sys.executable, "-m", "bindery", *install],
+            cwd=ROOT,
+            env={**os.environ, "BINDERY_STORE": str(test_store.root)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return Path(done.stdout.rstrip("\n")) / "bin" / "python"
 
     return ensure
