@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.clusters import ClusterSize, begin_cluster, connect_cluster
-from bindery.core import encode_json, write_file
+from bindery.core import disk_errors, encode_json, write_file
 from bindery.notebooks.assemble import (
     assemble_result,
     import_result,
@@ -68,11 +68,11 @@ def run_notebooks(  # noqa: PLR0913 - what to run, where, how, and who is told
     """Return what became of the notebooks, in their order. The executed ones are put into ``executed_folder``.
 
     Raises:
-        ToolFailed: the environment's Python does not run, or the cluster does not come up.
+        ToolFailed: the environment's Python does not run, the cluster does not come up, or the disk is full.
 
     """
     started_epoch_s, begin_s = int(time.time()), time.monotonic()
-    with make_workplace() as workplace:
+    with make_workplace() as workplace, disk_errors(workplace):
         run = _Run(settings, target, options, workplace, executed_folder, progress, observer)
         try:
             results, tried, cluster = run.execute(notebooks)
@@ -102,7 +102,7 @@ def try_notebook_imports(
         ToolFailed: the environment's Python does not run, or takes too long.
 
     """
-    with make_workplace() as workplace:
+    with make_workplace() as workplace, disk_errors(workplace):
         home = make_home(workplace / "home")
         work = _copy_modules(settings.notebooks_folder, workplace / "work")
         readable = [one for one in notebooks if isinstance(one, Notebook)]
