@@ -183,6 +183,8 @@ def begin_cluster(
     tls = {
         **certificates.environ("SCHEDULER", "WORKER", "CLIENT"),
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
+        # A sample of every thread's stack, 100 times a second, for a page that nobody looks at.
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     }
     request: dict[str, Json] = {
         "do": "start",
