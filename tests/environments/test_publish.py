@@ -53,6 +53,7 @@ def ocean(tmp_path: Path) -> Environment:
     for folder, names in ((sea, "python, numpy"), (ocean, "xarray")):
         folder.mkdir(parents=True)
         (folder / "environment.yml").write_text(SPEC.format(names), encoding="utf-8")
+        (folder / "virtual-packages.yml").write_text("subdirs:\n  linux-64:\n    packages:\n      __glibc: '2.35'\n")
         (folder / "wheels-3.12.txt").write_text(f"# {folder.name}\n", encoding="utf-8")
     return Environment(name="ocean", folder=ocean, extends=(Environment(name="sea", folder=sea),))
 
@@ -82,7 +83,9 @@ def test_release_is_an_environment_of_its_own(ocean: Environment) -> None:
         "conda-osx-64.lock",
         "environment.yml",
         "extends/sea/environment.yml",
+        "extends/sea/virtual-packages.yml",
         "extends/sea/wheels-3.12.txt",
+        "virtual-packages.yml",
         "wheels-3.12.txt",
     ]
     assert (published.folder / "conda-osx-64.lock").read_text(encoding="utf-8") == render_explicit(lock, "osx-64")

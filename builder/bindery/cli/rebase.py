@@ -103,6 +103,6 @@ def explain_rebase(plan: RebasePlan) -> Iterator[str]:
 def last_words(plan: RebasePlan) -> str:
     """Return what became of the fork, in a few words."""
     parent = plan.fork.environment.fork_of
-    if plan.fork.environment == plan.previous:
+    if plan.fork.environment == plan.previous and not plan.moved:
         return f"it is a fork of {parent} already, nothing moves"
     return f"a fork of {parent}, {len(plan.moved)} changes, {len(plan.fork.departures)} differences from its parent"

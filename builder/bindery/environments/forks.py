@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,15 +23,16 @@ from bindery.environments.spec import read_spec
 from bindery.environments.spec_edits import name_of_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from bindery.core import Progress, Settings, Store
     from bindery.environments.changes import PackageChange
-    from bindery.environments.lockfile import Lock, LockedPackage
+    from bindery.environments.lockfile import Lock, LockedPackage, Pairs
     from bindery.environments.spec import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 METADATA_KEY = "fork_of"
+VIRTUAL_NAME = "virtual-packages.yml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,12 +157,10 @@ def identity(lock: Lock) -> Digest:
     return digest_bytes(encode_json({platform: str(lock.digest(platform)) for platform in lock.platforms}))
 
 
-def inherit(
-    environment: Environment, spec_text: str | None, *, own: Sequence[LockedPackage] = (), places: Places
-) -> Solution:
+def inherit(environment: Environment, spec_text: str | None, *, own: Lock | None = None, places: Places) -> Solution:
     """Return the lock of the fork with this text of its own: its parent's packages but for what its lines need.
 
-    ``own`` are packages to keep where the parent has none of the name.
+    ``own`` is the lock that it has: of it those packages are kept of which the parent has none of the name.
 
     Raises:
         BadInput: there is no solution.
@@ -170,7 +170,7 @@ def inherit(
     (parent,) = environment.extends
     inherited = read_lock(parent.lock_path, parent.fix)
     spec = _read(environment, spec_text)
-    metadata = ((METADATA_KEY, f"{environment.fork_of} {identity(inherited)}"),)
+    metadata = fork_metadata(environment)
     if spec_text is None and not environment.without:
         lock = replace(
             inherited,
@@ -182,16 +182,39 @@ def inherit(
             custom_metadata=(*made_by(), *metadata),
         )
         return Solution(lock=lock, reasons={})
-    names = {package.key for package in inherited.packages}
     options = SolveOptions(
         mirrors=places.mirrors,
-        locked=(*inherited.packages, *(package for package in own if package.key not in names)),
+        locked=inherited_packages(environment, own),
         keep=True,
         metadata=metadata,
     )
     return solve_with_reasons(
         spec, environment.lock_path, store=places.store, progress=places.progress, options=options
     )
+
+
+def inherited_packages(environment: Environment, own: Lock | None) -> tuple[LockedPackage, ...]:
+    """Return what a new lock of the fork is to keep: its parent's packages, and what it has itself beside them.
+
+    Raises:
+        BadInput: the parent's lock cannot be read.
+
+    """
+    (parent,) = environment.extends
+    inherited = read_lock(parent.lock_path, parent.fix).packages
+    keys = {package.key for package in inherited}
+    return (*inherited, *(package for package in (own.packages if own else ()) if package.key not in keys))
+
+
+def fork_metadata(environment: Environment) -> Pairs:
+    """Return what a fork's lock says of its parent.
+
+    Raises:
+        BadInput: the parent's lock cannot be read.
+
+    """
+    (parent,) = environment.extends
+    return ((METADATA_KEY, f"{environment.fork_of} {identity(read_lock(parent.lock_path, parent.fix))}"),)
 
 
 def departures(environment: Environment, lock: Lock) -> tuple[PackageChange, ...]:
@@ -260,6 +283,8 @@ def _read(environment: Environment, spec_text: str | None) -> Spec:
     """Return the spec as it will be with this text; errors and the lock name the true file."""
     with tempfile.TemporaryDirectory(prefix="bindery-fork-") as name:
         folder = Path(name)
+        if (environment.folder / VIRTUAL_NAME).is_file():
+            shutil.copy(environment.folder / VIRTUAL_NAME, folder)
         if spec_text is not None:
             write_file(folder / SPEC_NAME, spec_text)
         try:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bindery.environments.release_format import ReleasedNotebook
 
 CHANGES_NAME = "changes.md"
+SOURCES = (SPEC_NAME, "virtual-packages.yml")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,7 +232,7 @@ def _sources(environment: Environment) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for layer in environment.layers:
         prefix = "" if layer is environment else f"{LOWER_FOLDER}/{layer.name}/"
-        paths: tuple[Path, ...] = (layer.folder / SPEC_NAME, *layer.wheels_paths)
+        paths: tuple[Path, ...] = (*(layer.folder / name for name in SOURCES), *layer.wheels_paths)
         files |= {f"{prefix}{path.name}": path.read_bytes() for path in paths if path.is_file()}
     return files
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bindery.core import Settings
     from bindery.environments.changes import PackageChange
     from bindery.environments.environment import Environment
-    from bindery.environments.lockfile import LockedPackage
+    from bindery.environments.lockfile import Lock
     from bindery.environments.solve import Solution
 
 UNSOLVABLE = "cannot be solved"
@@ -78,12 +78,12 @@ def plan_rebase(settings: Settings, environment: Environment, onto: str, places:
     given_up: tuple[str, ...] = ()
     conflict = ""
     try:
-        solution = inherit(moved_fork, text, own=old.packages, places=places)
+        solution = inherit(moved_fork, text, own=old, places=places)
     except BadInput as error:
         if not error.what.startswith(UNSOLVABLE):
             raise
         conflict = error.what
-        given_up, text, solution = _smallest_loss(moved_fork, text, old.packages, places, error)
+        given_up, text, solution = _smallest_loss(moved_fork, text, old, places, error)
     direct = asked_names(parent) | _own_names(environment)
     return RebasePlan(
         fork=ForkPlan(
@@ -111,7 +111,7 @@ def write_rebase(settings: Settings, plan: RebasePlan) -> None:
 
     """
     fork, environment = plan.fork, plan.fork.environment
-    if environment == plan.previous:
+    if environment == plan.previous and fork.lock == read_lock(environment.lock_path, environment.fix):
         return
     path = settings.root / "bindery.toml"
     old = path.read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def write_rebase(settings: Settings, plan: RebasePlan) -> None:
 
 
 def _smallest_loss(
-    environment: Environment, text: str | None, own: tuple[LockedPackage, ...], places: Places, error: BadInput
+    environment: Environment, text: str | None, own: Lock, places: Places, error: BadInput
 ) -> tuple[tuple[str, ...], str | None, Solution]:
     """Return the fewest lines without which there is a solution, the text without them, and the solution.
 

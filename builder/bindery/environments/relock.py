@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bindery.core import BadInput, ToolFailed, WrongUse, digest_file, write_file
 from bindery.environments.changes import compare_packages
 from bindery.environments.environment import SPEC_NAME
+from bindery.environments.forks import fork_metadata, inherited_packages
 from bindery.environments.lockfile import read_lock, write_lock
 from bindery.environments.package_lists import PackageList, list_lock
 from bindery.environments.solve import SolveOptions, made_by, solve_with_reasons
@@ -94,13 +95,15 @@ def plan_lock(environment: Environment, request: LockRequest, *, store: Store, p
     spec = _read(environment, spec_text)
     previous = _previous(environment, request)
     _check_names(environment, request, previous)
+    # A fork's packages are its parent's, unless somebody names another lock to keep.
+    inherits = environment.fork_of is not None and not request.keeps and request.locked_from is None
     options = SolveOptions(
         mirrors=request.mirrors,
-        locked=_locked(request, previous),
-        keep=request.keeps,
+        locked=inherited_packages(environment, previous) if inherits else _locked(request, previous),
+        keep=request.keeps or inherits,
         update=request.update,
         choice=request.choice,
-        metadata=_metadata(request, previous),
+        metadata=(*_metadata(request, previous), *(fork_metadata(environment) if inherits else ())),
     )
     solution = solve_with_reasons(spec, environment.lock_path, store=store, progress=progress, options=options)
     lock = solution.lock

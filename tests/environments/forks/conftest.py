@@ -33,8 +33,8 @@ PLATFORMS = ("linux-64", "osx-arm64")
 OLD, NEW = "2025.07.17", "2025.08.14"
 SPEC = "channels: [conda-forge]\nplatforms: [linux-64, osx-arm64]\ndependencies: [{}]\n"
 ASKS = {
-    OLD: "python=3.12, pangeo-notebook, line_profiler",
-    NEW: "python=3.12, pangeo-notebook, zarr, fsspec=2025.7.0",
+    OLD: "python=3.12, ipykernel, distributed, line_profiler",
+    NEW: "python=3.12, ipykernel, distributed, zarr, fsspec=2025.7.0",
 }
 
 

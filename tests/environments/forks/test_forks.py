@@ -61,7 +61,7 @@ def test_fork_without_lines_is_its_parent(version: str, project: Settings) -> No
     }
     texts = [encode_lock(each).partition("\npackage:\n")[2] for each in (lock, parent)]
     assert texts[0] == texts[1]
-    assert len(texts[0]) > 100_000
+    assert len(texts[0]) > 50_000
     mine = find_environment(read_settings(project.root), "mine")
     assert (mine.fork_of, mine.without, mine.sources) == (f"sea@{version}", (), mine.extends[0].sources)
     assert sorted(path.name for path in mine.folder.iterdir()) == ["conda-lock.yml"]
@@ -103,7 +103,7 @@ def test_fork_leaves_out_and_pins(project: Settings, places: Places) -> None:
     assert {name for _, name, _ in before.keys() - after.keys()} == {"line_profiler"}
     assert {key[1] for key in after if before.get(key) != after[key]} == {"ipykernel"}
     asked = read_spec(find_environment(read_settings(project.root), "mine")).requirements_for("linux-64")
-    assert [str(one) for one in asked] == ["python 3.12.*", "pangeo-notebook", "ipykernel >=6.30"]
+    assert [str(one) for one in asked] == ["python 3.12.*", "ipykernel >=6.30", "distributed"]
 
 
 def test_what_was_not_released_is_known_by_its_digest(project: Settings, places: Places) -> None:
@@ -150,7 +150,10 @@ def test_folder_of_a_fork_that_was_not_finished_is_no_environment(project: Setti
             f"sea@{OLD}: asks for line_profiler already\n  fix: to have another version of it: --pin 'line_profiler>1'",
         ),
         (ForkLines(pin=("xarray<1",)), f"sea@{OLD}: has no package xarray\n  fix: to have it: --add 'xarray<1'"),
-        (ForkLines(remove=("numpy",)), f"sea@{OLD}: has numpy only as what others need: there is nothing to remove"),
+        (
+            ForkLines(remove=("tornado",)),
+            f"sea@{OLD}: has tornado only as what others need: there is nothing to remove",
+        ),
         (ForkLines(remove=("xarray",)), f"sea@{OLD}: has xarray not at all: there is nothing to remove"),
         (
             ForkLines(remove=("line_profiler",), pin=("line_profiler<8",)),
@@ -161,18 +164,18 @@ def test_folder_of_a_fork_that_was_not_finished_is_no_environment(project: Setti
             "'=1' is no line of a spec\n  fix: write NAME, NAME=1.2 or 'NAME>=1.2,<2'",
         ),
         (
-            ForkLines(pin=("numpy<1",)),
+            ForkLines(pin=("tornado<1",)),
             (
                 "{mine}/environment.yml: cannot be solved for osx-arm64\n"
-                "  | No candidates were found for numpy <1.\n"
+                "  | No candidates were found for tornado <1.\n"
                 "  fix: relax one of the versions named above"
             ),
         ),
         (
-            ForkLines(pin=("numpy <<1",)),
+            ForkLines(pin=("tornado <<1",)),
             (
                 "{mine}/../sea/releases/2025.07.17/environment.yml, {mine}/environment.yml: conda-lock cannot read it: "
-                "Failed to turn `numpy <<1` into a MatchSpec (Invalid spec 'numpy <<1': Invalid version '<<1': "
+                "Failed to turn `tornado <<1` into a MatchSpec (Invalid spec 'tornado <<1': Invalid version '<<1': "
                 "invalid operator)"
             ),
         ),
