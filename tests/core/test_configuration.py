@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from bindery.core import BadInput, EnvironmentSettings, NotebookSettings, TestSettings, find_root, read_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from bindery.core import (
+    BadInput,
+    EnvironmentSettings,
+    NotebookSettings,
+    TestSettings,
+    configuration,
+    find_root,
+    read_settings,
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -57,9 +67,8 @@ def test_a_relative_start_is_taken_from_the_working_folder(tmp_path: Path, monke
     (tmp_path / "a").mkdir()
     write(tmp_path, "")
     monkeypatch.chdir(tmp_path / "a")
-    from pathlib import Path as AnyPath  # noqa: PLC0415 - only here at run time
 
-    assert read_settings(AnyPath()).root == tmp_path
+    assert read_settings(Path()).root == tmp_path
 
 
 def test_no_file_anywhere_is_told(tmp_path: Path) -> None:
@@ -112,3 +121,32 @@ def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "bindery.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadInput, match=r"/bindery\.toml: is not TOML: 'utf-8' codec can't decode byte 0xff"):
         read_settings(tmp_path)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 3),
+    st.sampled_from([0.0, 0.5, -1.0, float("inf"), float("nan")]),
+    st.text(max_size=2),
+    st.lists(st.one_of(st.text(max_size=2), st.integers()), max_size=2),
+)
+KEYS = [one.name for kind in (TestSettings, EnvironmentSettings) for one in fields(kind)]
+INNER = st.dictionaries(st.sampled_from([*KEYS, "other"]), VALUES, max_size=3)
+TABLES = st.dictionaries(
+    st.sampled_from(["test", "environments", "notebooks", "other"]),
+    st.one_of(VALUES, INNER, st.dictionaries(st.text(max_size=2), INNER, max_size=2)),
+    max_size=3,
+)
+
+
+@given(table=TABLES)
+def test_plain_documents_are_those_that_pydantic_reads(table: dict[str, object]) -> None:
+    plain = configuration._validate_plainly(table)
+    if plain is not None:
+        assert plain == TypeAdapter(configuration._Document).validate_python(table)
+
+
+def test_this_repository_needs_no_pydantic() -> None:
+    table = tomllib.loads((Path(__file__).parents[2] / "bindery.toml").read_text(encoding="utf-8"))
+    assert configuration._validate_plainly({key: table[key] for key in ("test",)}) is not None

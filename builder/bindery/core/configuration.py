@@ -141,12 +141,52 @@ def read_settings(start: Path) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"is not TOML: {error}", str(path)) from error
-    document = _validate(table, path)
+    document = _validate_plainly(table) or _validate(table, path)
     return Settings(root=root, environments=document.environments, notebooks=document.notebooks, test=document.test)
 
 
+def _validate_plainly(table: dict[str, object]) -> _Document | None:
+    """Return the document if nothing in it needs thought; importing pydantic takes longer than most commands take."""
+    environments, test = table.get("environments", {}), _plain_test(table.get("test", {}))
+    if table.keys() - {"environments", "test"} or test is None or not isinstance(environments, dict):
+        return None
+    found: dict[str, EnvironmentSettings] = {}
+    for name, below in environments.items():
+        match below:
+            case {"extends": list(names)} if len(below) == 1 and all(isinstance(one, str) for one in names):
+                found[name] = EnvironmentSettings(extends=tuple(names))
+            case _:
+                return None
+    return _Document(environments=found, test=test)
+
+
+def _plain_test(table: object) -> TestSettings | None:
+    if not isinstance(table, dict):
+        return None
+    values: dict[str, object] = {one.name: one.default for one in fields(TestSettings)} | table
+    match values:
+        case {
+            "environment": str(environment),
+            "workers": int(workers),
+            "threads_per_worker": int(threads),
+            "memory_per_worker": str(memory),
+            "timeout_s": float(timeout_s),
+        } if len(values) == 5 and type(workers) is type(threads) is int and min(workers, threads) >= 1:
+            if not 0 < timeout_s < float("inf"):
+                return None
+            return TestSettings(
+                environment=environment,
+                workers=workers,
+                threads_per_worker=threads,
+                memory_per_worker=memory,
+                timeout_s=timeout_s,
+            )
+        case _:
+            return None
+
+
 def _validate(table: dict[str, object], path: Path) -> _Document:
-    # pydantic takes longer to import than most commands take to run, and only this function needs it.
+    # Whatever is not plain is pydantic's, and so is every error.
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
 
     try:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Algorithm = Literal["sha256", "md5"]
 CHUNK_BYTES = 1 << 20
-_HEX_LENGTH: dict[Algorithm, int] = {"sha256": 64, "md5": 32}
+# Compiled once: a lock has thousands of digests.
+_HEX: dict[Algorithm, re.Pattern[str]] = {"sha256": re.compile("[0-9a-f]{64}"), "md5": re.compile("[0-9a-f]{32}")}
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -34,8 +35,8 @@ class Digest:
 
     def __post_init__(self) -> None:
         """Refuse anything that is not a digest."""
-        length = _HEX_LENGTH.get(self.algorithm)
-        if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", self.hex):
+        pattern = _HEX.get(self.algorithm)
+        if pattern is None or not pattern.fullmatch(self.hex):
             raise BadInput(f"{self.algorithm}:{self.hex} is not a digest")
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ every detail it leaves to YAML.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bindery.core import Digest
@@ -75,11 +76,14 @@ def _package(match: re.Match[str]) -> LockedPackage | None:
 def _dependencies(lines: str | None) -> Pairs | None:
     if lines is None:
         return ()
-    pairs: list[tuple[str, str]] = []
-    for line in lines.splitlines():
-        written_name, colon, written_range = line[4:].partition(": ")
-        name, version_range = decode_scalar(written_name), decode_scalar(written_range)
-        if not colon or name is None or version_range is None:
-            return None
-        pairs.append((name, version_range))
-    return tuple(pairs) if len(dict(pairs)) == len(pairs) else None
+    pairs = [_dependency(line) for line in lines.splitlines()]
+    found = tuple(pair for pair in pairs if pair is not None)
+    return found if len(found) == len(pairs) == len(dict(found)) else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _dependency(line: str) -> tuple[str, str] | None:
+    # Packages need the same few things in the same ranges, so each line is understood once.
+    written_name, colon, written_range = line[4:].partition(": ")
+    name, version_range = decode_scalar(written_name), decode_scalar(written_range)
+    return (name, version_range) if colon and name is not None and version_range is not None else None
