@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Environments": ("lock", "check", "diff", "inspect", "log", "release", "fork", "rebase"),
+    "Environments": ("lock", "check", "diff", "inspect", "export", "log", "release", "fork", "rebase"),
     "Prefixes": ("install", "shell", "verify"),
     "Wheel channels": ("channel",),
     "Notebooks": ("test",),
