@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.prefixes.conftest import PYTHON, library_recipe, locked, python_recipe, tool_recipe, write_package
 
-from bindery.core import host_platform
-from bindery.environments import write_lock
+from bindery.core import host_platform, read_settings
+from bindery.environments import find_environment, read_lock, read_spec, write_lock
+from bindery.environments.content_hash import content_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,3 +189,33 @@ def test_verify_needs_a_prefix_of_ours(run: Run, tmp_path: Path) -> None:
 def test_python_of_the_prefix_is_the_one_of_its_lock(run: Run) -> None:
     done = run("shell", "tiny", *CONDA, "--", "python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     assert done.stdout == f"{PYTHON}\n"
+
+
+def test_release_is_installed_from_its_own_folder(run: Run, project: Path, tmp_path: Path) -> None:
+    folder = project / "environments" / "tiny"
+    spec = folder / "environment.yml"
+    asked = f"platforms: [{host_platform()}]\nchannels: [conda-forge]\ndependencies: [python, tool, library]\n"
+    spec.write_text(asked, encoding="utf-8")
+    tiny = find_environment(read_settings(project), "tiny")
+    lock = replace(read_lock(tiny.lock_path), content_hash=tuple(content_hashes(read_spec(tiny)).items()))
+    write_lock(lock, tiny.lock_path)
+    prefix = run("install", "tiny", *CONDA).stdout
+    assert run("release", "tiny", *CONDA, "--version", "2026.11.22", "--quiet").stdout == "tiny@2026.11.22\n"
+    for path in (tiny.lock_path, spec):
+        path.write_text("nothing that the release is made of", encoding="utf-8")
+
+    done = run("install", "tiny@2026.11.22", *CONDA, "--kernel", "--json", "--quiet")
+    document = json.loads(done.stdout)
+    assert (document["environment"], document["release"]) == ("tiny", "2026.11.22")
+    assert (document["label"], document["prefix"]) == ("Tiny 2026.11.22", prefix.removesuffix("\n"))
+    assert document["kernel"] == str(tmp_path / "jupyter" / "kernels" / "bindery-tiny-2026.11.22" / "kernel.json")
+
+    assert run("release", "--withdraw", "tiny@2026.11.22", "--reason", "a wrong base", "--quiet").returncode == 0
+    day = dt.datetime.now(dt.UTC).date()
+    said = f"tiny@2026.11.22 was withdrawn on {day}: a wrong base\n"
+    shown = run("shell", "tiny@2026.11.22", *CONDA, "--", "bash", "-c", "echo $CONDA_PREFIX")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, prefix, said)
+    verified = run("verify", "tiny@2026.11.22", *CONDA)
+    assert (verified.returncode, verified.stdout) == (0, "")
+    assert verified.stderr.startswith(said)
+    assert verified.stderr.splitlines()[-1] == f"Tiny 2026.11.22: {prefix.strip()}: as the lock makes it"
