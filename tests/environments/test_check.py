@@ -23,7 +23,7 @@ def lock_of(environment: Environment) -> Lock:
 
 
 def test_committed_environments_are_as_they_should_be(project_settings: Settings) -> None:
-    for name in ("pangeo", "hpc"):
+    for name in ("base", "pangeo", "hpc", "ml"):
         assert check_environment(find_environment(project_settings, name)).findings == ()
 
 

@@ -48,8 +48,13 @@ def test_pins_of_wheels_make_an_environment(tmp_path: Path) -> None:
 
 
 def test_project_has_its_environments(project_settings: Settings) -> None:
-    assert [environment.name for environment in list_environments(project_settings)] == ["hpc", "pangeo"]
-    assert [layer.name for layer in find_environment(project_settings, "hpc").layers] == ["pangeo", "hpc"]
+    assert [environment.name for environment in list_environments(project_settings)] == [
+        "base",
+        "hpc",
+        "ml",
+        "pangeo",
+    ]
+    assert [layer.name for layer in find_environment(project_settings, "hpc").layers] == ["base", "pangeo", "hpc"]
 
 
 def test_unknown_environment_names_a_near_miss(tmp_path: Path) -> None:

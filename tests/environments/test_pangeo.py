@@ -1,4 +1,4 @@
-"""The committed lock: what it was made from, and that other programs read it as Bindery does."""
+"""The committed locks: what they were made from, and that other programs read it as Bindery does."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bindery.environments import Environment, find_environment, read_lock, read_spec
+from bindery.environments import find_environment, find_release, read_lock, read_released_lock, read_spec
 from bindery.environments.lockfile import encode_body
+from bindery.environments.wheels.pins import parse_pins
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bindery.core import Settings
-    from bindery.environments import Lock
+    from bindery.environments import Environment, Lock
 
 NAMES = (
     "python xarray dask distributed zarr netcdf4 h5netcdf h5py numpy pandas pyarrow matplotlib-base bokeh ipykernel "
@@ -36,10 +39,44 @@ def test_spec_asks_for_the_stack(pangeo: Environment) -> None:
     assert sorted(one.name for one in asked) == sorted(NAMES.split())
 
 
-def test_every_package_is_of_the_published_release(lock: Lock, pangeo_notebook: Environment) -> None:
+@pytest.mark.parametrize("name", ["base", "pangeo", "ml"])
+def test_every_package_is_of_the_published_release(
+    name: str, project_settings: Settings, pangeo_notebook: Environment
+) -> None:
     published = {(package.url, package.sha256) for package in read_lock(pangeo_notebook.lock_path).packages}
-    assert {(package.url, package.sha256) for package in lock.packages} <= published
-    assert all(package.url.startswith("https://conda.anaconda.org/conda-forge/") for package in lock.packages)
+    packages = read_lock(find_environment(project_settings, name).lock_path).packages
+    assert {(package.url, package.sha256) for package in packages} <= published
+    assert all(package.url.startswith("https://conda.anaconda.org/conda-forge/") for package in packages)
+
+
+@pytest.mark.parametrize("name", ["base", "pangeo"])
+@pytest.mark.parametrize("version", ["2025.07.17", "2025.08.14"])
+def test_every_package_of_a_release_is_of_the_published_one(
+    name: str, version: str, project_settings: Settings, published: Path
+) -> None:
+    theirs = read_lock(published / version / "pangeo-notebook" / "conda-lock.yml").packages
+    lock = read_released_lock(find_release(find_environment(project_settings, name), version))
+    assert {(package.url, package.sha256) for package in lock.packages} <= {(one.url, one.sha256) for one in theirs}
+    assert dict(lock.custom_metadata)["locked_release"] == f"pangeo-notebook {version} of pangeo-docker-images"
+
+
+def test_layers_have_the_packages_below_them(project_settings: Settings) -> None:
+    """What base has, pangeo and ml have in the same build, so that their JupyterLab and Dask are the same."""
+    below: set[str] = set()
+    for name in ("base", "pangeo", "ml"):
+        urls = {package.url for package in read_lock(find_environment(project_settings, name).lock_path).packages}
+        assert below <= urls
+        below = urls
+
+
+@pytest.mark.parametrize("minor", ["3.11", "3.12"])
+def test_pins_of_a_layer_are_only_what_it_adds(minor: str, project_settings: Settings) -> None:
+    seen: set[str] = set()
+    for environment in find_environment(project_settings, "hpc").layers:
+        text = (environment.folder / f"wheels-{minor}.txt").read_text(encoding="utf-8")
+        names = {pin.name for pin in parse_pins(text, environment.name, environment.name)}
+        assert not names & seen
+        seen |= names
 
 
 def test_packages_on_each_platform(lock: Lock) -> None:

@@ -37,7 +37,8 @@ def write_project(folder: Path, minor: str) -> None:
     environment = folder / "environments" / "small"
     environment.mkdir(parents=True)
     (folder / "bindery.toml").write_text("")
-    pins = (ROOT / "environments" / "pangeo" / f"wheels-{minor}.txt").read_text().splitlines()
+    files = [ROOT / "environments" / name / f"wheels-{minor}.txt" for name in ("base", "pangeo")]
+    pins = [line for path in files for line in path.read_text().splitlines()]
     chosen = [line for line in pins if line.partition("==")[0] in NEEDED]
     (environment / f"wheels-{minor}.txt").write_text("\n".join(chosen) + "\n")
     (environment / "environment.yml").write_text(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindery.core import BadInput
+from bindery.core import BadInput, read_settings
 from bindery.environments.direct import find_direct, find_roots
 from bindery.environments.environment import LOCK_NAME, find_environment
 from bindery.environments.git_revisions import open_revision, split_revision
@@ -108,7 +108,9 @@ def _read_target(target: str, settings: Callable[[], Settings]) -> NamedLock | P
     path = Path(target)
     if path.is_file():
         if path.suffix == _PINS:
-            return _list_pins(path.read_text(encoding="utf-8"), target, path.absolute().parent.name)
+            return _list_pins(
+                f"{_pins_below(path)}{path.read_text(encoding='utf-8')}", target, path.absolute().parent.name
+            )
         return _with_direct(read_lock(path), target, _reader(path.parent))
     revision = split_revision(target)
     if revision is not None:
@@ -165,6 +167,19 @@ def _read_at_revision(target: str, revision: str, rest: str, settings: Settings)
         return next(filter(None, (opened.read(f"{one}/{name}" if one else name) for one in above)), None)
 
     return _with_direct(parse_lock(text, target), target, read)
+
+
+def _pins_below(path: Path) -> str:
+    """Return the lines of the layers below, if these are the pins of a project's environment: it adds to theirs."""
+    folder = path.absolute().parent
+    settings = read_settings(folder)
+    if folder.parent != settings.environments_folder or not path.stem.startswith("wheels-"):
+        return ""
+    from bindery.environments.wheels.pins import encode_pins, parse_pins, read_pins  # noqa: PLC0415 - see below
+
+    environment, minor = find_environment(settings, folder.name), path.stem.removeprefix("wheels-")
+    own = {pin.name for pin in parse_pins(path.read_text(encoding="utf-8"), str(path), folder.name)}
+    return encode_pins((pin for pin in read_pins(environment, minor) if pin.name not in own), folder.name, minor)
 
 
 def _list_pins(text: str, label: str, environment_name: str) -> PackageList:
