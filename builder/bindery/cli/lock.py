@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,11 @@ from bindery.cli.display import make_progress
 from bindery.cli.moves import explain_changes, reasons_as_json
 from bindery.cli.options import json_option, quiet_option
 from bindery.core import CheckFailed, default_store, encode_json, read_settings
-from bindery.environments import LockRequest, check_lock, find_environment, plan_lock, write_plan
+from bindery.environments import LockRequest, RecordsChoice, check_lock, find_environment, plan_lock, write_plan
 
 if TYPE_CHECKING:
     from bindery.core import Progress
-    from bindery.environments import Environment, LockPlan
+    from bindery.environments import ChannelPriority, Environment, LockPlan
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
@@ -29,6 +30,19 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
             raise click.BadParameter(f"{value!r} is not NAME=VALUE", ctx, param)
         pairs.append((name, rest))
     return tuple(pairs)
+
+
+def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> dt.datetime | None:
+    """Return the time in UTC; a day includes all of itself."""
+    if value is None:
+        return None
+    try:
+        time = dt.datetime.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is neither a day nor a time", ctx, param) from error
+    if "T" not in value and " " not in value:
+        time += dt.timedelta(days=1, seconds=-1)
+    return time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time.astimezone(dt.UTC)
 
 
 @click.command("lock")
@@ -61,6 +75,20 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     help="Read the channel NAME from this folder or URL, which has the same bytes; the lock names the true URLs.",
 )
 @click.option(
+    "--channel-priority",
+    type=click.Choice(["strict", "flexible", "disabled"]),
+    default="strict",
+    show_default=True,
+    help="Take a package from the first channel that has what is wanted, from a later one if need be, or the newest.",
+)
+@click.option(
+    "--exclude-newer",
+    metavar="DATE",
+    callback=_time,
+    help="Leave out packages made after this day, or this time: 2025-08-14, 2025-08-14T12:00:00Z.",
+)
+@click.option("--offline", is_flag=True, help="Use only the channels' records that the store has.")
+@click.option(
     "--metadata",
     metavar="KEY=TEXT",
     callback=_pairs,
@@ -80,6 +108,9 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     keep: bool,
     locked_from: Path | None,
     mirrors: tuple[tuple[str, str], ...],
+    channel_priority: ChannelPriority,
+    exclude_newer: dt.datetime | None,
+    offline: bool,
     metadata: tuple[tuple[str, str], ...],
     dry_run: bool,
     only_check: bool,
@@ -102,6 +133,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
         add=add,
         remove=remove,
         keep=keep,
+        choice=RecordsChoice(channel_priority=channel_priority, exclude_newer=exclude_newer, offline=offline),
         metadata=metadata,
     )
     progress = make_progress(quiet=quiet)

@@ -42,7 +42,7 @@ class _Variant:
 
 def _content_hash(spec: Spec, platform: str, variant: _Variant) -> str:
     requirements = sorted(spec.requirements_for(platform), key=lambda asked: (asked.manager, asked.name))
-    records = hashed_records(platform, old_osx=variant.old_osx, numbered_builds=variant.numbered_builds)
+    records = hashed_records(platform, spec.virtual, old_osx=variant.old_osx, numbered_builds=variant.numbered_builds)
     content: dict[str, Json] = {
         "channels": [
             _compact({"url": channel.url, "used_env_vars": list(channel.used_env_vars)}) for channel in spec.channels

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import rattler
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
 ASKED = "asked for"
@@ -14,7 +15,7 @@ NOT_NEEDED = "nothing needs it any more"
 
 
 class Reasons:
-    """The old packages and the new ones by name, what the spec asks for, and which packages were to be updated."""
+    """The old packages and the new ones by name, what the spec asks for, which packages were to be updated."""
 
     def __init__(
         self,
@@ -22,11 +23,13 @@ class Reasons:
         after: Mapping[str, rattler.RepoDataRecord],
         specs: Sequence[str],
         updates: Iterable[str],
+        exclude_newer: dt.datetime | None = None,
     ) -> None:
         self._before = before
         self._after = after
         self._specs = {name_of(spec): spec for spec in specs}
         self._updates = frozenset(updates)
+        self._limit = exclude_newer
         self._changed = frozenset(
             name
             for name in before.keys() | after.keys()
@@ -48,6 +51,7 @@ class Reasons:
             self._asked_otherwise(name)
             or self._needed_otherwise(name)
             or self._needs_otherwise(name)
+            or self._too_new(name)
             or self._cannot_stay(name)
         )
 
@@ -93,6 +97,12 @@ class Reasons:
                     what = f"{name} {old.version} ({old.build}) {verb} {line}"
                     return f"{what}, which is now {other.version} ({other.build})"
         return ""
+
+    def _too_new(self, name: str) -> str:
+        made = self._before[name].timestamp
+        if self._limit is None or (made is not None and made <= self._limit):
+            return ""
+        return f"was made after {self._limit:%Y-%m-%d %H:%M:%S} UTC" if made else "nobody knows when it was made"
 
     def _cannot_stay(self, name: str) -> str:
         others = ", ".join(sorted((self._changed & self._after.keys()) - {name}))

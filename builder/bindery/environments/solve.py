@@ -152,7 +152,7 @@ def _request(spec: Spec, platform: str, options: SolveOptions) -> PlatformReques
         else tuple(package for package in conda if package.platform == platform),
         keep=options.keep,
         update=tuple(name for name in options.update if ("conda", name, platform) in _unique(conda, platform)),
-        virtual_packages=virtual_packages(platform, options.glibc),
+        virtual_packages=virtual_packages(platform, options.glibc, spec.virtual),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bindery.core import BadInput, ToolFailed, encode_json, parse_json, run_process
+from bindery.environments.channels import has_secrets, hide_secrets
 from bindery.environments.fields import Fields
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ def solve_records(
         ToolFailed: a channel does not answer.
 
     """
+    if any(has_secrets(channel.fetch_url) for channel in channels):
+        # The cache's files name the URLs, and a group may share the store.
+        cache = cache.with_name(f"{cache.name}-of-{os.getuid()}")
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
     request: Json = {
         "channels": [channel.fetch_url for channel in channels],
@@ -157,7 +162,7 @@ def _match_spec(asked: Requirement) -> str:
 
 def _failure(answer: Fields, where: str, choice: RecordsChoice) -> BadInput | ToolFailed:
     kind, platform, text = answer.text("failure"), answer.text("platform"), answer.text("text")
-    lines = text.removeprefix(_PREAMBLE).strip().splitlines()
+    lines = hide_secrets(text).removeprefix(_PREAMBLE).strip().splitlines()
     explanation = "".join(f"\n  | {line.rstrip()}" for line in lines)
     if kind == "network" and choice.offline:
         return ToolFailed(
@@ -179,7 +184,7 @@ def _parse_record(fields: Fields, channels: Sequence[Channel]) -> Record:
     return Record(
         name=fields.text("name"),
         version=fields.text("version"),
-        url=channels[index].url + path if index >= 0 else path,
+        url=channels[index].url + path if index >= 0 else hide_secrets(path),
         md5=fields.text("md5") if fields.has("md5") else None,
         sha256=fields.text("sha256") if fields.has("sha256") else None,
         depends=fields.texts("depends"),

@@ -98,7 +98,8 @@ class PlatformSolver:
         moved = frozenset(name for name, old in kept.items() if name not in best or not is_same(old, best[name]))
         freed = hopeless | await find_smallest(frozenset(kept) - hopeless, conflict, moved - hopeless)
         after = await self._solve(targets, pin=_without(kept, freed).values())
-        return Solved(records=after, reasons=Reasons(before, after, self.specs, moving).all())
+        reasons = Reasons(before, after, self.specs, moving, self.sources.exclude_newer)
+        return Solved(records=after, reasons=reasons.all())
 
     async def _hopeless(self, kept: Records, targets: Sequence[str]) -> frozenset[str]:
         """Return packages that are in no solution: they need what is asked for to be something else.

@@ -11,6 +11,7 @@ from bindery.environments.spec.foreign import parse_foreign
 from bindery.environments.spec.plain import parse_plain
 from bindery.environments.spec.source import Source, read_source
 from bindery.environments.spec.values import Requirement, Spec
+from bindery.environments.virtual_packages import read_virtual_packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +43,14 @@ def read_spec(environment: Environment, platforms: Sequence[str] = ()) -> Spec:
     channels = _channels(sources)
     requirements = _plain_requirements(sources)
     unwanted = _unwanted(environment)
+    virtual = read_virtual_packages(environment)
     if requirements is None:
-        return _leave_out(parse_foreign(environment.sources, chosen), unwanted)
+        return _leave_out(replace(parse_foreign(environment.sources, chosen), virtual=virtual), unwanted)
     spec = Spec(
         requirements=tuple((platform, requirements) for platform in chosen),
         channels=channels,
         sources=environment.sources,
+        virtual=virtual,
     )
     return _leave_out(spec, unwanted)
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bindery.environments.lockfile import LockedChannel, Manager
+    from bindery.environments.virtual_packages import VirtualPackages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,13 +42,17 @@ class Requirement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spec:
-    """What all the sources of an environment ask for together, for every platform."""
+    """What all the sources of an environment ask for together, for every platform.
+
+    ``virtual`` is what the machines are taken to have, None for conda-lock's defaults.
+    """
 
     requirements: tuple[tuple[str, tuple[Requirement, ...]], ...]
     channels: tuple[LockedChannel, ...]
     sources: tuple[Path, ...]
     pip_repositories: tuple[str, ...] = ()
     allow_pypi_requests: bool = True
+    virtual: VirtualPackages | None = None
 
     @property
     def platforms(self) -> tuple[str, ...]:
