@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -86,3 +87,13 @@ def test_links_lead_to_files(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
     inside = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
     assert [target for target in inside if not (page.parent / target).exists()] == []
+
+
+def test_the_page_of_releases_shows_commands_that_exist() -> None:
+    page = (ROOT / "docs" / "releases.md").read_text(encoding="utf-8")
+    shown = [line.split("#")[0] for line in re.findall(r"^bindery .*", page, re.MULTILINE)]
+    assert len(shown) >= 7
+    for line in shown:
+        _, name, *words = shlex.split(line)
+        options = {option for one in get_command(name).params for option in one.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
