@@ -19,6 +19,7 @@ from bindery.environments.solve import SolveOptions, made_by, solve_with_reasons
 from bindery.environments.solver import RecordsChoice
 from bindery.environments.spec import read_spec
 from bindery.environments.spec_edits import edit_spec, name_of_line
+from bindery.environments.virtual_packages import read_virtual_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,7 +167,7 @@ def _read(environment: Environment, spec_text: str | None) -> Spec:
             true = str(environment.spec_path)
             texts = (part.replace(str(folder / SPEC_NAME), true) for part in (error.what, error.where, error.fix))
             raise BadInput(*texts) from error
-    return replace(spec, sources=environment.sources)
+    return replace(spec, sources=environment.sources, virtual=read_virtual_packages(environment))
 
 
 def _previous(environment: Environment, request: LockRequest) -> Lock | None:
