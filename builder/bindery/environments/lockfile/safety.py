@@ -30,6 +30,12 @@ def is_safe_version(text: str) -> bool:
     return _VERSION.fullmatch(text) is not None and text not in {".", ".."}
 
 
+@lru_cache(maxsize=1 << 15)
+def is_safe_dependency(pair: tuple[str, str]) -> bool:
+    """Answer whether a name and a range can be a dependency; few of a lock's many are different."""
+    return is_safe_name(pair[0]) and pair[1].isprintable()
+
+
 def is_safe_url(text: str) -> bool:
     """Answer whether the text is a URL that leads where it seems to lead, also when its ``%2e`` are decoded."""
     match = _URL.fullmatch(text)

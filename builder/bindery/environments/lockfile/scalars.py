@@ -39,6 +39,7 @@ def encode_scalar(text: str, *, is_key: bool = False) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1 << 16)
 def decode_scalar(written: str) -> str | None:
     """Return the text that was written on the rest of a line; None if that takes more thought than this."""
     if is_plain(written):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bindery.core import NOARCH, BadInput, Digest, digest_bytes, encode_json
-from bindery.environments.lockfile.safety import is_safe_name, is_safe_url, is_safe_version
+from bindery.environments.lockfile.safety import is_safe_dependency, is_safe_name, is_safe_url, is_safe_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,12 +81,10 @@ class LockedPackage:
     @property
     def fault(self) -> str:
         """What no package can have, since paths and commands are made of it; empty if there is nothing."""
-        names = (self.name, self.platform, self.category, *(name for name, _ in self.dependencies))
-        versions = (self.version, self.recorded_build or "0")
         if (
-            all(map(is_safe_name, names))
-            and all(map(is_safe_version, versions))
-            and all(version_range.isprintable() for _, version_range in self.dependencies)
+            all(map(is_safe_name, (self.name, self.platform, self.category)))
+            and all(map(is_safe_version, (self.version, self.recorded_build or "0")))
+            and all(map(is_safe_dependency, self.dependencies))
             and self.has_sound_url
             and (self.source_url is None or is_safe_url(self.source_url))
         ):
@@ -105,7 +103,7 @@ class LockedPackage:
         }
         for name, version_range in self.dependencies:
             written = f"{name} {version_range}"
-            holds[f"dependencies: {written!r} is no dependency"] = is_safe_name(name) and version_range.isprintable()
+            holds[f"dependencies: {written!r} is no dependency"] = is_safe_dependency((name, version_range))
         return next(what for what, is_so in holds.items() if not is_so)
 
     @property
