@@ -46,7 +46,9 @@ class Place:
     store: Path
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def time(self, *words: str | Path, env: Mapping[str, str] | None = None, check: bool = True) -> float:
+    def time(
+        self, *words: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT, check: bool = True
+    ) -> float:
         """Return the seconds that the program took.
 
         Raises:
@@ -54,12 +56,12 @@ class Place:
 
         """
         start_s = time.monotonic()
-        run_process(words, env={**self.environ, **(env or {})}, cwd=ROOT, timeout_s=LIMIT_S, check=check)
+        run_process(words, env={**self.environ, **(env or {})}, cwd=cwd, timeout_s=LIMIT_S, check=check)
         return time.monotonic() - start_s
 
-    def quick(self, *words: str | Path) -> float:
+    def quick(self, *words: str | Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> float:
         """Return the median of some runs."""
-        return statistics.median(self.time(*words) for _ in range(QUICK_RUNS))
+        return statistics.median(self.time(*words, env=env, cwd=cwd) for _ in range(QUICK_RUNS))
 
     def output(self, *words: str | Path) -> str:
         """Return what the program printed to stdout."""

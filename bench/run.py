@@ -1,4 +1,4 @@
-"""Measure Bindery beside the tools that people use instead: ``make bench``, or ``make bench ARGS='check-lock'``.
+"""Measure Bindery beside the tools that people use instead: ``make bench``, or ``make bench ARGS='check diff'``.
 
 Prints a table in Markdown to stdout. Exits with 1 if a ratio does not hold, 4 if a case could not be measured.
 """
