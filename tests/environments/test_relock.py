@@ -177,3 +177,17 @@ def test_an_environment_without_a_spec_cannot_be_edited(project: Project) -> Non
     with pytest.raises(BadInput) as caught:
         project.plan(LockRequest(add=("numpy",)))
     assert str(caught.value) == f"{project.environment.spec_path}: there is no such spec to edit"
+
+
+def test_pip_packages_stay_too(project: Project) -> None:
+    text = OLD.replace("linux-64, osx-arm64", "linux-64") + "  - pip\n  - pip:\n      - iniconfig==2.0.0\n"
+    project.environment.spec_path.write_text(text, encoding="utf-8")
+    project.write(LockRequest(keep=True))
+    project.environment.spec_path.write_text(text.replace("==2.0.0", ""), encoding="utf-8")
+    added = project.write(LockRequest(add=("dask-core",)))
+    assert {change.kind for change in added.changes} == {"added"}
+    assert {package.version for package in added.lock.packages if package.name == "iniconfig"} == {"2.0.0"}
+    updated = project.plan(LockRequest(update=("iniconfig",)))
+    assert [(change.name, change.manager, updated.why(change)) for change in updated.changes] == [
+        ("iniconfig", "pip", "asked for")
+    ]

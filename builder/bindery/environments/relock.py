@@ -113,11 +113,19 @@ def plan_lock(environment: Environment, request: LockRequest, *, store: Store, p
     direct = frozenset(asked.name for platform in spec.platforms for asked in spec.requirements_for(platform))
     before = list_lock(previous, "before", direct) if previous else PackageList(label="before", packages=())
     asked = {*(name_of_line(line) for line in request.add), *request.remove}
+    changes = compare_packages(before, list_lock(lock, "after", direct))
+    # The solver of conda's packages knows nothing of pip's.
+    pip = {
+        (change.name, platform): ASKED
+        for change in changes
+        for platform in change.platforms
+        if change.manager == "pip" and change.name in {*asked, *request.update}
+    }
     return LockPlan(
         lock=lock,
         previous=previous,
-        changes=compare_packages(before, list_lock(lock, "after", direct)),
-        reasons={key: ASKED if key[0] in asked else why for key, why in solution.reasons.items()},
+        changes=changes,
+        reasons={key: ASKED if key[0] in asked else why for key, why in solution.reasons.items()} | pip,
         staying=_staying(lock, request.remove),
         spec_text=spec_text,
     )
