@@ -29,7 +29,8 @@ _ONE_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_]*")
 def solve_pins(environment: Environment, minor: str, environ: Mapping[str, str]) -> tuple[Pin, ...]:
     """Return the environment's pins, without those that the environments below it have already.
 
-    The versions of the lock are what uv prefers, not what it must take: PyPI lacks some of them.
+    The versions of the lock are what uv prefers, not what it must take: PyPI lacks some of them. What lies below must
+    be as it is, but for a fork, whose lines may ask for another version than its parent has.
 
     Raises:
         BadInput: a spec cannot be read, or has no solution among wheels.
@@ -40,10 +41,11 @@ def solve_pins(environment: Environment, minor: str, environ: Mapping[str, str])
     below: dict[str, Pin] = {}
     for lower in environment.extends:
         below |= {pin.name: pin for pin in read_pins(lower, minor)}
+    fixed = below if environment.fork_of is None else {}
     with tempfile.TemporaryDirectory(prefix="bindery-") as scratch:
         folder = Path(scratch)
         (folder / "in.txt").write_text("\n".join(_requirements(environment)) + "\n", encoding="utf-8")
-        (folder / "below.txt").write_text("".join(f"{pin}\n" for pin in below.values()), encoding="utf-8")
+        (folder / "below.txt").write_text("".join(f"{pin}\n" for pin in fixed.values()), encoding="utf-8")
         # uv prefers what the output file holds already.
         output = folder / "out.txt"
         output.write_text("\n".join(_locked_versions(environment)) + "\n", encoding="utf-8")
@@ -69,7 +71,7 @@ def solve_pins(environment: Environment, minor: str, environ: Mapping[str, str])
             raise explain_failure(err, where)
         solved = re.sub(r"\[[^]]*\]", "", output.read_text(encoding="utf-8"))
     found = best_wheels(solved, minor, where=where, environ=environ, folder=environment.folder)
-    return tuple(sorted(pin for pin in found if pin.name not in below))
+    return tuple(sorted(pin for pin in found if pin.name not in fixed and below.get(pin.name) != pin))
 
 
 def update_minors(environment: Environment, wanted: str | None) -> tuple[str, ...]:
