@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rattler import BuildString, Channel, Gateway, GenericVirtualPackage, PackageName, Version, solve
+from rattler import BuildString, Channel, Gateway, GenericVirtualPackage, PackageName, Subdir, Version, solve
 
 TRUE_URL = "https://conda.anaconda.org/conda-forge"
 
@@ -41,7 +41,7 @@ async def create(words: list[str]) -> list[dict[str, object]]:
         [Channel(folder.as_uri())],
         specs,
         gateway=Gateway(cache_dir=folder.with_name("stand-in-cache")),
-        platforms=[subdir, "noarch"],
+        platforms=[Subdir(subdir), Subdir("noarch")],
         virtual_packages=virtual,
     )
     return [

@@ -36,7 +36,7 @@ def lock(place: Place) -> Measured:
     conda = place.folder / "conda"
     conda.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("conda_stand_in.py")}" "$@"\n')
     conda.chmod(0o755)
-    theirs = ["lock", "--conda", conda, "--file", spec, "--lockfile", place.folder / "theirs.yml"]
+    theirs: list[str | Path] = ["lock", "--conda", conda, "--file", spec, "--lockfile", place.folder / "theirs.yml"]
     env = {"BENCH_CHANNEL": str(channel)}
     theirs_s = place.quick(program("conda-lock"), *theirs, cwd=place.folder, env=env)
     return Measured(ours_s=ours_s, theirs_s=theirs_s)
