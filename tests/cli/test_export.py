@@ -6,8 +6,7 @@ import pytest
 
 from bindery.cli.main import run
 from bindery.core import read_settings
-from bindery.environments import find_environment, read_lock
-from bindery.environments.render import render_environment, render_explicit, render_requirements
+from bindery.environments import find_environment, read_lock, render_environment, render_explicit, render_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Callable

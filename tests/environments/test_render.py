@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from bindery.core import BadInput, Digest, Settings
-from bindery.environments import Lock, LockedPackage, list_environments, read_lock, write_lock
-from bindery.environments.render import render_environment, render_explicit, render_requirements
+from bindery.environments import (
+    Lock,
+    LockedPackage,
+    list_environments,
+    read_lock,
+    render_environment,
+    render_explicit,
+    render_requirements,
+    write_lock,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

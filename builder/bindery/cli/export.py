@@ -41,8 +41,8 @@ def command(*, target: str, chosen: Format, platform: str | None, categories: tu
     bindery export pangeo > conda-linux-64.lock && conda create -n pangeo --file conda-linux-64.lock
     bindery export pangeo@2025.08.14 --format environment --platform osx-arm64 > environment.yml
     """  # noqa: D301 - Click looks for the character itself, which keeps the lines below it apart
-    from bindery.environments import read_named_lock  # noqa: PLC0415 - not for --help
-    from bindery.environments.render import (  # noqa: PLC0415 - the same
+    from bindery.environments import (  # noqa: PLC0415 - not for --help
+        read_named_lock,
         render_environment,
         render_explicit,
         render_requirements,

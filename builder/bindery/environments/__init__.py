@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         withdraw_release,
     )
     from bindery.environments.relock import LockPlan, LockRequest, plan_lock, write_plan
-    from bindery.environments.render import render_explicit
+    from bindery.environments.render import render_environment, render_explicit, render_requirements
     from bindery.environments.solve import Solution, SolveOptions, solve_lock, solve_with_reasons
     from bindery.environments.solver import ChannelPriority, RecordsChoice
     from bindery.environments.spec import Requirement, Spec, read_spec
@@ -125,7 +125,9 @@ __all__ = [
     "realise",
     "release_of",
     "released_environment",
+    "render_environment",
     "render_explicit",
+    "render_requirements",
     "solve_lock",
     "solve_with_reasons",
     "withdraw_release",
