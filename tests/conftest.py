@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from fnmatch import fnmatchcase
@@ -83,7 +84,10 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hold the rule in CI, where nothing is left out."""
+    """Hold the rule in CI, where nothing is left out, and have Ctrl-C work in whatever the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in its background so, and the programs that we interrupt would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("CI"):
         config.pluginmanager.register(NoSkips(parse_allowed_skips(ALLOWED_SKIPS.read_text(encoding="utf-8"))))
 
