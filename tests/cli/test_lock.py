@@ -58,8 +58,9 @@ def test_lock_is_written_checked_and_compared(project: Path, capsys: pytest.Capt
     copy = project / "old.yml"
     copy.write_bytes(before)
     assert run(["lock", "ocean", *MIRROR, "--update", "xarray", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert (document["schema"], document["written"]) == (1, True)
+    answer = json.loads(capsys.readouterr().out)
+    (document,) = answer["environments"]
+    assert (answer["schema"], document["written"]) == (1, True)
     assert [change["after"]["version"] for change in document["changes"]] == [new]
 
     assert run(["diff", str(copy), "ocean", "--exit-code"]) == 1
@@ -145,7 +146,7 @@ def test_the_smallest_change_is_shown_with_its_reasons(project: Path, capsys: py
     capsys.readouterr()
 
     assert run(["lock", "ocean", *MIRROR, "--remove", "partd", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+    (document,) = json.loads(capsys.readouterr().out)["environments"]
     assert document["reasons"]["partd"] == {"linux-64": "asked for"}
     assert document["reasons"]["toolz"] == {"linux-64": "nothing needs it any more"}
     assert ((project / "environment.yml").read_bytes(), lock.read_bytes()) == before
@@ -159,3 +160,29 @@ def test_what_is_needed_all_the_same_stays(project: Path, capsys: pytest.Capture
     assert "\nnumpy stays: pandas needs it\n" in "\n" + capsys.readouterr().err
     assert run(["lock", "ocean", *MIRROR, "--remove", "numpy"]) == 3
     assert capsys.readouterr().err.endswith(f"error: {project / 'environment.yml'}: does not ask for numpy\n")
+
+
+def test_without_a_name_every_lock_is_made_anew_the_lower_ones_first(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    atoll = project.parent / "atoll"
+    atoll.mkdir()
+    (project.parent.parent / "bindery.toml").write_text('[environments.atoll]\nextends = ["ocean"]\n', encoding="utf-8")
+    (atoll / "environment.yml").write_text(SPEC.format("").replace("xarray", "partd"), encoding="utf-8")
+    assert run(["lock", *MIRROR]) == 2
+    assert capsys.readouterr().err == "error: there is no lock to make anew: name an ENVIRONMENT\n"
+    assert run(["lock", "atoll", "ocean", *MIRROR, "--quiet"]) == 0
+    before = (atoll / "conda-lock.yml").read_bytes()
+    (project / "environment.yml").write_text(SPEC.format(""), encoding="utf-8")
+    capsys.readouterr()
+
+    assert run(["lock", *MIRROR, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["environment"] for one in answer["environments"]] == ["ocean", "atoll"]
+    assert (atoll / "conda-lock.yml").read_bytes() != before
+    assert run(["check"]) == 0
+    assert run(["lock", *MIRROR, "--check", "--quiet"]) == 0
+    capsys.readouterr()
+
+    assert run(["lock", *MIRROR, "--add", "zarr"]) == 2
+    assert capsys.readouterr().err == "error: --add and --remove are for one environment\n"

@@ -13,11 +13,19 @@ from bindery.cli.changes import changes_as_json, print_changes
 from bindery.cli.display import make_progress
 from bindery.cli.moves import explain_changes, reasons_as_json
 from bindery.cli.options import json_option, quiet_option
-from bindery.core import CheckFailed, default_store, encode_json, read_settings
-from bindery.environments import LockRequest, RecordsChoice, check_lock, find_environment, plan_lock, write_plan
+from bindery.core import CheckFailed, WrongUse, default_store, encode_json, read_settings
+from bindery.environments import (
+    LockRequest,
+    RecordsChoice,
+    check_lock,
+    find_environment,
+    list_environments,
+    plan_lock,
+    write_plan,
+)
 
 if TYPE_CHECKING:
-    from bindery.core import Progress
+    from bindery.core import Json, Progress, Settings
     from bindery.environments import ChannelPriority, Environment, LockPlan
 
 
@@ -46,7 +54,7 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> dt.d
 
 
 @click.command("lock")
-@click.argument("name", metavar="ENVIRONMENT")
+@click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
 @click.option("--update", metavar="PACKAGE", multiple=True, help="Bring this package to its newest; keep all others.")
 @click.option(
     "--add",
@@ -101,7 +109,7 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> dt.d
 @quiet_option
 def command(  # noqa: PLR0913 - click hands over one argument an option
     *,
-    name: str,
+    names: tuple[str, ...],
     update: tuple[str, ...],
     add: tuple[str, ...],
     remove: tuple[str, ...],
@@ -117,7 +125,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Solve an environment for all its platforms and write its lock.
+    """Solve environments for all their platforms and write their locks; without names, all that have a lock.
 
     The packages and hashes go to environments/<name>/conda-lock.yml, in conda-lock's format: whatever installs such
     files installs this one.
@@ -125,7 +133,9 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     With --update, --add, --remove or --keep, every package stays as it is unless that is impossible; what moved all
     the same is listed with the reason. Packages that nothing needs any more leave.
     """
-    environment = find_environment(read_settings(Path.cwd()), name)
+    environments = _choose(read_settings(Path.cwd()), names)
+    if len(environments) > 1 and (add or remove):
+        raise WrongUse("--add and --remove are for one environment")
     request = LockRequest(
         mirrors=dict(mirrors),
         locked_from=locked_from,
@@ -136,14 +146,35 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
         choice=RecordsChoice(channel_priority=channel_priority, exclude_newer=exclude_newer, offline=offline),
         metadata=metadata,
     )
-    progress = make_progress(quiet=quiet)
-    plan = plan_lock(environment, request, store=default_store(os.environ), progress=progress)
-    if not dry_run and not only_check:
-        write_plan(plan, environment)
-        _check(environment)
-    _show(environment, plan, progress, as_json=as_json, wrote=not dry_run and not only_check)
-    if only_check and plan.changes:
-        raise CheckFailed(f"a new solve changes {len(plan.changes)} packages", str(environment.lock_path))
+    progress, store = make_progress(quiet=quiet), default_store(os.environ)
+    writes = not dry_run and not only_check
+    done: list[tuple[Environment, LockPlan]] = []
+    for environment in environments:
+        plan = plan_lock(environment, request, store=store, progress=progress)
+        if writes:
+            write_plan(plan, environment)
+            _check(environment)
+        if not as_json:
+            _show(environment, plan, progress, wrote=writes)
+        done.append((environment, plan))
+    if as_json:
+        described: list[Json] = [_describe(environment, plan, wrote=writes) for environment, plan in done]
+        click.echo(encode_json({"schema": 1, "environments": described}))
+    stale = [(environment, plan) for environment, plan in done if plan.changes]
+    if only_check and stale:
+        count = sum(len(plan.changes) for _, plan in stale)
+        where = ", ".join(str(environment.lock_path) for environment, _ in stale)
+        raise CheckFailed(f"a new solve changes {count} packages", where)
+
+
+def _choose(settings: Settings, names: tuple[str, ...]) -> list[Environment]:
+    """Return the environments of these names, or all that have a lock: the lowest layers first."""
+    if names:
+        return [find_environment(settings, name) for name in names]
+    locked = [environment for environment in list_environments(settings) if environment.lock_path.is_file()]
+    if not locked:
+        raise WrongUse("there is no lock to make anew: name an ENVIRONMENT")
+    return sorted(locked, key=lambda environment: len(environment.layers))
 
 
 def _check(environment: Environment) -> None:
@@ -151,22 +182,23 @@ def _check(environment: Environment) -> None:
         raise CheckFailed(finding.what, finding.where, finding.fix)
 
 
-def _show(environment: Environment, plan: LockPlan, progress: Progress, *, as_json: bool, wrote: bool) -> None:
-    counts = {platform: len(plan.lock.packages_for(platform)) for platform in plan.lock.platforms}
-    if as_json:
-        document = encode_json(
-            {
-                "schema": 1,
-                "environment": environment.name,
-                "lock": str(environment.lock_path),
-                "written": wrote,
-                "packages": dict(counts),
-                "changes": changes_as_json(plan.changes),
-                "reasons": reasons_as_json(plan),
-            }
-        )
-        click.echo(document)
-        return
+def _describe(environment: Environment, plan: LockPlan, *, wrote: bool) -> dict[str, Json]:
+    return {
+        "environment": environment.name,
+        "lock": str(environment.lock_path),
+        "written": wrote,
+        "packages": dict(_count(plan)),
+        "changes": changes_as_json(plan.changes),
+        "reasons": reasons_as_json(plan),
+    }
+
+
+def _count(plan: LockPlan) -> dict[str, int]:
+    return {platform: len(plan.lock.packages_for(platform)) for platform in plan.lock.platforms}
+
+
+def _show(environment: Environment, plan: LockPlan, progress: Progress, *, wrote: bool) -> None:
+    counts = _count(plan)
     if plan.previous is not None:
         print_changes(plan.changes, len(counts))
     for sentence in explain_changes(plan):
