@@ -49,7 +49,8 @@ def test_the_example_of_the_page_is_valid(tmp_path: Path) -> None:
 def describe(name: str) -> str:
     """Return what the manual says of a command: its usage, its help, its arguments and options."""
     command = get_command(name)
-    context = click.Context(command, info_name=f"bindery {name}")
+    # click keeps the first help option that is asked for, so it has to be the one that people get.
+    context = click.Context(command, info_name=f"bindery {name}", help_option_names=["-h", "--help"])
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     paragraphs = [" ".join(one.split()) for one in re.split(r"\n\s*\n", (command.help or "").replace("\b", "").strip())]
     records = [one.get_help_record(context) for one in command.params if isinstance(one, click.Option)]
