@@ -244,7 +244,7 @@ def test_packages_made_after_a_time_are_left_out(
     assert versions(project) == {"tool-2.0-0.conda"}
     capsys.readouterr()
     assert run([*lock_tools, "--keep", "--exclude-newer", "2025-05-31", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["reasons"] == {
+    assert json.loads(capsys.readouterr().out)["environments"][0]["reasons"] == {
         "tool": {"linux-64": "was made after 2025-05-31 23:59:59 UTC"}
     }
     assert versions(project) == {"tool-1.0-0.conda"}
