@@ -4,6 +4,8 @@ from bindery.prefixes.bundle import Bundle, realise_bundle, write_bundle
 from bindery.prefixes.environ import FOREIGN_NAMES, process_environ
 from bindery.prefixes.install import Prefix, ensure_prefix, prefix_path, verify_prefix
 from bindery.prefixes.kernelspec import kernel_name, register_kernel
+from bindery.prefixes.linked import LinkedPrefix, ensure_linked
+from bindery.prefixes.linked_record import LinkedEntry
 from bindery.prefixes.record import read_record
 from bindery.prefixes.verify import Finding
 
@@ -11,7 +13,10 @@ __all__ = [
     "FOREIGN_NAMES",
     "Bundle",
     "Finding",
+    "LinkedEntry",
+    "LinkedPrefix",
     "Prefix",
+    "ensure_linked",
     "ensure_prefix",
     "kernel_name",
     "prefix_path",

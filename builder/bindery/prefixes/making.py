@@ -1,0 +1,118 @@
+"""A realised environment → the tree that its lock makes, in a folder: linked, compiled, verified."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bindery.core import CheckFailed, remove_tree
+from bindery.prefixes.bytecode import compile_bytecode
+from bindery.prefixes.contents import read_contents
+from bindery.prefixes.expected import expect_tree
+from bindery.prefixes.fetch import fetch_archives
+from bindery.prefixes.finish import finish_tree
+from bindery.prefixes.linking import LinkFailed, link_packages
+from bindery.prefixes.verify import verify_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bindery.core import Progress, Store
+    from bindery.environments import Realised
+    from bindery.prefixes.contents import PackageContents
+    from bindery.prefixes.tree import ExpectedTree
+    from bindery.prefixes.verify import Finding
+
+FORMAT = 1
+"""Counts how prefixes were made: another number, other prefixes. 1: unchecked-hash bytecode, files read-only."""
+PACKAGES = "packages"
+ATTEMPTS = 3
+"""The first may find that packages are missing, the second that others were edited."""
+_SHOWN = 5
+_WRONG = "a package contradicts itself, or bindery is wrong; nothing was installed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeTree:
+    """What lies in the folder: a tree, the packages that it is made of, and the sources that have no bytecode."""
+
+    tree: ExpectedTree
+    contents: tuple[PackageContents, ...]
+    uncompiled: frozenset[str]
+
+
+def gather_contents(realised: Realised, store: Store, progress: Progress) -> tuple[PackageContents, ...]:
+    """Return what the archives of the environment say, after fetching and checking them.
+
+    Raises:
+        BadInput: an archive is not what the lock says.
+        ToolFailed: an archive cannot be fetched.
+
+    """
+    archives = fetch_archives(realised, store, progress)
+    return tuple(read_contents(package, archives[package.name]) for package in realised.installed)
+
+
+def make_tree(realised: Realised, prefix: str, work: Path, *, store: Store, progress: Progress) -> MadeTree:
+    """Make in ``work`` what the environment is when it lies at ``prefix``; return what is there, verified.
+
+    Raises:
+        BadInput: an archive is not what the lock says.
+        CheckFailed: what was made is not what the lock makes.
+        ToolFailed: fetching, linking or the disk failed.
+
+    """
+    contents = gather_contents(realised, store, progress)
+    cache = store.root / PACKAGES
+    with ThreadPoolExecutor(1) as pool:
+        expected = pool.submit(expect_tree, contents, prefix, realised.platform)
+        for attempt in range(ATTEMPTS):
+            is_last = attempt == ATTEMPTS - 1
+            try:
+                link_packages(contents, work, prefix, cache, progress)
+            except LinkFailed as error:
+                expected.result()  # knows better what is wrong with a package
+                if is_last:
+                    raise
+                damaged, why = _named(contents, str(error)), error.what
+            else:
+                uncompiled, findings = _finish(contents, expected.result(), work, progress)
+                if not findings:
+                    return MadeTree(tree=expected.result(), contents=contents, uncompiled=uncompiled)
+                if is_last:
+                    break
+                names = {finding.package for finding in findings}
+                damaged = [package for package in contents if package.locked.name in names]
+                why = _sentence(findings)
+            # Somebody edited the unpacked packages, or they were only half unpacked: again, from the archives.
+            progress.say(f"{why}; unpacking again")
+            for package in damaged or contents:
+                _forget(cache, package)
+            remove_tree(work)
+    raise CheckFailed(_sentence(findings), realised.label, _WRONG)
+
+
+def _named(contents: tuple[PackageContents, ...], text: str) -> list[PackageContents]:
+    return [package for package in contents if package.locked.file_name in text]
+
+
+def _finish(
+    contents: tuple[PackageContents, ...], tree: ExpectedTree, work: Path, progress: Progress
+) -> tuple[frozenset[str], tuple[Finding, ...]]:
+    finish_tree(contents, tree, work)
+    uncompiled = compile_bytecode(tree, work, progress)
+    finish_tree(contents, tree, work)
+    return uncompiled, verify_tree(tree, work, progress, fresh_bytecode=uncompiled)
+
+
+def _forget(cache: Path, package: PackageContents) -> None:
+    stem = f"{package.locked.name}-{package.locked.version}-{package.locked.build}"
+    remove_tree(cache / stem)
+    (cache / f"{stem}.lock").unlink(missing_ok=True)
+
+
+def _sentence(findings: tuple[Finding, ...]) -> str:
+    shown = "".join(f"\n  | {finding.path}: {finding.detail}" for finding in findings[:_SHOWN])
+    rest = f"\n  | and {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+    return f"{len(findings)} files are not what the lock makes{shown}{rest}"
