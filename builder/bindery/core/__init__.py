@@ -20,7 +20,7 @@ from bindery.core.digests import (
 from bindery.core.errors import BadInput, BinderyError, CheckFailed, ToolFailed, WrongUse
 from bindery.core.files import disk_errors, inner_path, remove_tree, write_file
 from bindery.core.json import Json, encode_json, parse_json
-from bindery.core.platforms import NOARCH, PLATFORMS, host_platform
+from bindery.core.platforms import NOARCH, PLATFORMS, conda_platform, host_platform, oci_platform
 from bindery.core.processes import Finished, run_process, start_process, stop_process
 from bindery.core.progress import NoProgress, Progress, Task, Unit
 from bindery.core.store import Store, default_store
@@ -46,6 +46,7 @@ __all__ = [
     "ToolFailed",
     "Unit",
     "WrongUse",
+    "conda_platform",
     "default_store",
     "digest_bytes",
     "digest_file",
@@ -55,6 +56,7 @@ __all__ = [
     "find_root",
     "host_platform",
     "inner_path",
+    "oci_platform",
     "parse_digest",
     "parse_json",
     "read_settings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform as host
 import sys
 
-from bindery.core.errors import ToolFailed
+from bindery.core.errors import BadInput, ToolFailed
 
 NOARCH = "noarch"
 PLATFORMS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64")
@@ -15,6 +15,7 @@ _HOST = {
     ("darwin", "x86_64"): "osx-64",
     ("darwin", "arm64"): "osx-arm64",
 }
+_OCI = {"linux-64": ("linux", "amd64"), "linux-aarch64": ("linux", "arm64")}
 
 
 def host_platform() -> str:
@@ -30,3 +31,29 @@ def host_platform() -> str:
             f"{sys.platform} on {host.machine()} is not supported", fix=f"use one of {', '.join(PLATFORMS)}"
         )
     return found
+
+
+def oci_platform(platform: str) -> tuple[str, str]:
+    """Return OCI's operating system and architecture for conda's platform.
+
+    Raises:
+        BadInput: there are no images of that platform.
+
+    """
+    found = _OCI.get(platform)
+    if found is None:
+        raise BadInput(f"there are no images for {platform}", fix=f"use one of {', '.join(_OCI)}")
+    return found
+
+
+def conda_platform(system: str, architecture: str) -> str:
+    """Return conda's platform for OCI's operating system and architecture.
+
+    Raises:
+        BadInput: conda has no word for it that Bindery knows.
+
+    """
+    for platform, found in _OCI.items():
+        if found == (system, architecture):
+            return platform
+    raise BadInput(f"{system}/{architecture} is not supported", fix=f"use an image for one of {', '.join(_OCI)}")

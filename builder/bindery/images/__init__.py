@@ -1,1 +1,36 @@
-"""Images: repo2docker's buildpack and engine, layers, registries. Nothing here yet."""
+"""Images: OCI layouts, layers that follow packages, repo2docker's buildpack and engine, registries."""
+
+from typing import TYPE_CHECKING
+
+from bindery.core.front_door import open_on_demand
+
+if TYPE_CHECKING:
+    from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image, store_layout
+    from bindery.images.manifest import (
+        Descriptor,
+        ImageConfig,
+        Index,
+        Manifest,
+        parse_config,
+        parse_index,
+        parse_manifest,
+    )
+
+__all__ = [
+    "Descriptor",
+    "Image",
+    "ImageConfig",
+    "Index",
+    "Layout",
+    "Manifest",
+    "make_layout",
+    "open_layout",
+    "parse_config",
+    "parse_index",
+    "parse_manifest",
+    "read_image",
+    "store_layout",
+]
+
+if not TYPE_CHECKING:  # so that type checkers know these names and no others
+    __getattr__ = open_on_demand(__name__, __file__)
