@@ -1,0 +1,33 @@
+"""What tests of images share: a registry, and certificates for servers of one test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.testbed.certificates import Certificates, make_certificates
+from tests.testbed.fault_proxy import FaultProxy, run_fault_proxy
+from tests.testbed.registry import Registry, run_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Return an open registry on plain HTTP that all tests share: each writes to names of its own."""
+    with run_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def fault_proxy(registry: Registry) -> Iterator[FaultProxy]:
+    """Return a proxy in front of the registry that does wrong what the test tells it."""
+    with run_fault_proxy(registry.host) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Return certificates of 127.0.0.1."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
