@@ -30,7 +30,11 @@ def run_install(folder: Path, *, euid: int) -> subprocess.CompletedProcess[str]:
     script = str(HERE / "install.py")
     code = f"import os, runpy; os.geteuid = lambda: {euid}; runpy.run_path({script!r}, run_name='__main__')"
     return subprocess.run(
-        [sys.executable, "-c", code], env={"PATH": str(folder)}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        env={"PATH": str(folder), "XDG_CACHE_HOME": str(folder.parent / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -48,24 +52,74 @@ def test_a_line_without_a_reason_is_refused() -> None:
 def test_an_ordinary_user_is_shown_the_one_line_and_exit_4(tmp_path: Path) -> None:
     make_program(tmp_path / "bin", "dpkg-query", "exit 1")
     done = run_install(tmp_path / "bin", euid=1000)
-    names = [one.name for one in install.parse_packages((HERE / "packages.txt").read_text(encoding="utf-8"))]
+    packages = install.parse_packages((HERE / "packages.txt").read_text(encoding="utf-8"))
+    names = [one.name for one in packages if one.suite == "any"]
     command = f"apt-get install --yes --no-install-recommends {' '.join(names)}"
     assert done.stderr == f"  sudo sh -c 'apt-get update && {command}'\n"
     assert done.returncode == 4
 
 
+def make_apt(folder: Path) -> Path:
+    """Make an apt-get that says in a file how it was called, and a dpkg-deb that unpacks what it downloaded."""
+    log = folder.parent / "log"
+    indexes = "Other Other https://other.invalid/\nDebian Debian https://mirror.invalid/debian/"
+    make_program(
+        folder,
+        "apt-get",
+        f"""echo "$DEBIAN_FRONTEND $*" >> {log}
+case $1 in
+  indextargets) echo '{indexes}' ;;
+  update) [ -z "$APT_CONFIG" ] || {{ read -r line < "${{APT_CONFIG%/*}}/sources.list"; echo "$line" >> {log}; }} ;;
+  download) echo "$2" > "$2.deb" ;;
+esac""",
+    )
+    make_program(folder, "dpkg-deb", 'while read -r line; do echo "$line" > "$3/name"; done < "$2"')
+    return log
+
+
 def test_root_installs_only_what_is_missing(tmp_path: Path) -> None:
     make_program(tmp_path / "bin", "dpkg-query", "exit 1")
-    make_program(tmp_path / "bin", "apt-get", f'echo "$DEBIAN_FRONTEND $*" >> {tmp_path / "log"}')
+    log = make_apt(tmp_path / "bin")
     assert run_install(tmp_path / "bin", euid=0).returncode == 0
-    first, second = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    first, second, *_ = log.read_text(encoding="utf-8").splitlines()
     assert first == "noninteractive update"
     assert second.startswith("noninteractive install --yes --no-install-recommends chromium")
+    assert "docker-buildx" not in second
+
+
+def test_a_package_of_another_suite_is_unpacked_for_the_tests_alone(tmp_path: Path) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "printf installed")
+    log = make_apt(tmp_path / "bin")
+    assert run_install(tmp_path / "bin", euid=0).returncode == 0
+    fetched = tmp_path / "cache" / "bindery-testbed"
+    assert (fetched / "docker-buildx" / "name").read_text(encoding="utf-8") == "docker-buildx\n"
+    assert [path.name for path in fetched.iterdir()] == ["docker-buildx"]
+    keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    assert log.read_text(encoding="utf-8").splitlines() == [
+        "noninteractive update",
+        "noninteractive indextargets --format $(ORIGIN) $(LABEL) $(REPO_URI) Created-By: Packages",
+        "noninteractive update",
+        f"deb [signed-by={keys}] https://mirror.invalid/debian/ trixie main",
+        "noninteractive download docker-buildx",
+    ]
+    log.unlink()
+    assert run_install(tmp_path / "bin", euid=0).returncode == 0
+    assert not log.exists()
+
+
+def test_a_machine_whose_sources_are_not_debian_is_told_so(tmp_path: Path) -> None:
+    make_program(tmp_path / "bin", "dpkg-query", "printf installed")
+    make_program(tmp_path / "bin", "apt-get", "echo Ubuntu Ubuntu https://other.invalid/")
+    done = run_install(tmp_path / "bin", euid=0)
+    assert done.returncode == 4
+    assert done.stderr == "error: none of this machine's sources is an archive of Debian, which has docker-buildx\n"
+    assert not any((tmp_path / "cache" / "bindery-testbed").iterdir())
 
 
 @pytest.mark.parametrize("euid", [0, 1000])
 def test_nothing_is_called_when_everything_is_there(tmp_path: Path, euid: int) -> None:
     make_program(tmp_path / "bin", "dpkg-query", "printf installed")
+    (tmp_path / "cache" / "bindery-testbed" / "docker-buildx").mkdir(parents=True)
     done = run_install(tmp_path / "bin", euid=euid)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
