@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.testbed.certificates import Certificates, make_certificates
+from tests.testbed.engine import Engine, run_engine
 from tests.testbed.fault_proxy import FaultProxy, run_fault_proxy
 from tests.testbed.registry import Registry, run_registry
 
@@ -31,3 +33,19 @@ def fault_proxy(registry: Registry) -> Iterator[FaultProxy]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return certificates of 127.0.0.1."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Engine]:
+    """Return a Docker engine with buildx that all tests share; only root can start it."""
+    with run_engine() as running:
+        yield running
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs the engine when an ordinary user tests at home, and say how many that are."""
+    if os.geteuid() == 0 or os.environ.get("CI"):
+        return
+    left_out = [one for one in items if "docker_engine" in getattr(one, "fixturenames", ())]
+    items[:] = [one for one in items if one not in left_out]
+    config.hook.pytest_deselected(items=left_out)
