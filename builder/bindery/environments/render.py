@@ -13,7 +13,7 @@ from bindery.core import BadInput
 from bindery.environments.lockfile import MAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from bindery.environments.lockfile import Lock, LockedPackage
 
@@ -26,17 +26,14 @@ def render_explicit(lock: Lock, platform: str, categories: Collection[str] = (MA
 
     """
     packages = _of_platform(lock, platform)
-    wanted = {package.key for package in packages if package.category in categories}
-    conda, pip = (
-        [package for package in _in_order(packages, manager) if package.key in wanted] for manager in ("conda", "pip")
-    )
+    conda, pip = (_in_order(packages, manager, categories) for manager in ("conda", "pip"))
     lines = [
         *_head(lock, platform),
         "@EXPLICIT",
         *(expandvars(f"{package.url}#{package.md5.hex if package.md5 else ''}") for package in conda),
         *(f"# pip {_pip_url(package)}" for package in pip),
     ]
-    return "".join(f"{line}\n" for line in lines)
+    return _text(lines)
 
 
 def render_environment(lock: Lock, platform: str, categories: Collection[str] = (MAIN,)) -> str:
@@ -62,7 +59,7 @@ def render_environment(lock: Lock, platform: str, categories: Collection[str] = 
         *(["  - pip:"] if pip else []),
         *(f"      - {_pip_version(package)}" for package in pip),
     ]
-    return "".join(f"{line}\n" for line in lines)
+    return _text(lines)
 
 
 def render_requirements(lock: Lock, platform: str, categories: Collection[str] = (MAIN,)) -> str:
@@ -75,7 +72,7 @@ def render_requirements(lock: Lock, platform: str, categories: Collection[str] =
     _of_platform(lock, platform)
     pip = [package for package in lock.packages_for(platform, categories) if package.manager == "pip"]
     lines = [*_head(lock, platform), *map(_pip_url, pip)]
-    return "".join(f"{line}\n" for line in lines)
+    return _text(lines)
 
 
 def _of_platform(lock: Lock, platform: str) -> list[LockedPackage]:
@@ -92,6 +89,10 @@ def _head(lock: Lock, platform: str) -> tuple[str, ...]:
     )
 
 
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join((*lines, ""))
+
+
 def _pip_url(package: LockedPackage) -> str:
     if package.source_url is not None:
         return f"{package.name} @ {package.source_url}"
@@ -104,49 +105,71 @@ def _pip_version(package: LockedPackage) -> str:
     return f"{package.name} == {package.version} --hash=sha256:{package.sha256.hex}"
 
 
-def _in_order(packages: Sequence[LockedPackage], manager: str) -> list[LockedPackage]:
-    by_name = {
-        package.name: package
-        for package in packages
-        if package.manager == manager and not (manager == "conda" and package.name.startswith("__"))
-    }
-    needs = {name: {needed for needed, _ in package.dependencies} for name, package in by_name.items()}
-    return [by_name[name] for name in _install_order(needs) if name in by_name]
+def _in_order(packages: Sequence[LockedPackage], manager: str, categories: Collection[str]) -> Iterator[LockedPackage]:
+    by_name: dict[str, LockedPackage] = {}
+    for package in packages:
+        is_virtual = manager == "conda" and package.name.startswith("__")
+        # A package is listed once for each of its categories.
+        if (
+            package.manager == manager
+            and not is_virtual
+            and (package.name not in by_name or package.category in categories)
+        ):
+            by_name[package.name] = package
+    ordered = (by_name[name] for name in _install_order(by_name) if name in by_name)
+    return (package for package in ordered if package.category in categories)
 
 
-def _install_order(needs: Mapping[str, set[str]]) -> Iterator[str]:
+def _install_order(packages: Mapping[str, LockedPackage]) -> Iterator[str]:
     """Yield the names in conda's order: level by level from what needs nothing, sorted within each level.
 
     Where names need each other in a circle, the one that needs the fewest goes first.
     """
-    remaining = {name: set(needed) - {name} for name, needed in needs.items()}
-    if "python" in remaining:
-        remaining["python"].discard("pip")  # conda breaks this old circle here, so that python is there first
-    for named in needs.values():
-        for name in named:
-            remaining.setdefault(name, set())
-    wanted_by: dict[str, list[str]] = {name: [] for name in remaining}
-    for name, needed in remaining.items():
-        for other in needed:
-            wanted_by[other].append(name)
-    # How many a name needs only ever falls, and each fall is an entry of its own: stale ones are passed over.
-    fewest = [(len(needed), name) for name, needed in remaining.items()]
-    heapify(fewest)
-    level = sorted(name for name, needed in remaining.items() if not needed)
-    while remaining:
-        level = level or [_next_of_circle(fewest, remaining)]
+    missing, wanted_by = _needs(packages)
+    level = sorted(name for name, count in missing.items() if not count)
+    fewest: list[tuple[int, str]] = []
+    while missing:
+        if not level:
+            # How many a name misses only ever falls, and each fall is an entry of its own: stale ones are passed over.
+            fewest = fewest or _heap(missing)
+            level = [_next_of_circle(fewest, missing)]
         yield from level
         for name in level:
-            del remaining[name]
-        waiting = [(name, other) for name in level for other in wanted_by[name] if other in remaining]
-        for name, other in waiting:
-            remaining[other].discard(name)
-            heappush(fewest, (len(remaining[other]), other))
-        level = sorted({other for _, other in waiting if not remaining[other]})
+            del missing[name]
+        ready = []
+        for other in (other for name in level for other in wanted_by.get(name, ()) if other in missing):
+            missing[other] -= 1
+            if fewest:
+                heappush(fewest, (missing[other], other))
+            if not missing[other]:
+                ready.append(other)
+        level = sorted(ready)
 
 
-def _next_of_circle(fewest: list[tuple[int, str]], remaining: Mapping[str, set[str]]) -> str:
+def _needs(packages: Mapping[str, LockedPackage]) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """Return how many others each name needs, and which names need it; what is needed may be no package of these."""
+    missing: dict[str, int] = {}
+    wanted_by: dict[str, list[str]] = {}
+    for name, package in packages.items():
+        # conda breaks the old circle of python and pip here, so that python is there first
+        passed_over = {name, "pip"} if name == "python" else {name}
+        needed = {other for other, _ in package.dependencies} - passed_over
+        missing[name] = len(needed)
+        for other in needed:
+            wanted_by.setdefault(other, []).append(name)
+    for other in wanted_by:
+        missing.setdefault(other, 0)
+    return missing, wanted_by
+
+
+def _heap(missing: Mapping[str, int]) -> list[tuple[int, str]]:
+    entries = [(count, name) for name, count in missing.items()]
+    heapify(entries)
+    return entries
+
+
+def _next_of_circle(fewest: list[tuple[int, str]], missing: Mapping[str, int]) -> str:
     while True:
         count, name = heappop(fewest)
-        if name in remaining and len(remaining[name]) == count:
+        if missing.get(name) == count:
             return name

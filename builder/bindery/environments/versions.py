@@ -33,7 +33,7 @@ def compare_versions(one: str, other: str) -> int | None:
     return 0
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 10)  # one version is compared with many, and then not again
 def _parse(version: str) -> tuple[_Part, _Part, _Part] | None:
     """Return epoch, version and local version."""
     text = version.strip().lower()
