@@ -1,0 +1,1 @@
+"""An image, file by file, against what it must be."""
