@@ -10,9 +10,11 @@ from tests.testbed.certificates import Certificates, make_certificates
 from tests.testbed.engine import Engine, run_engine
 from tests.testbed.fault_proxy import FaultProxy, run_fault_proxy
 from tests.testbed.registry import Registry, run_registry
+from tests.testbed.shell import make_shell_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [one for one in items if "docker_engine" in getattr(one, "fixturenames", ())]
     items[:] = [one for one in items if one not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def shell_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root file system that has a shell and little else: what must run, but has no need of an environment."""
+    archive = tmp_path_factory.mktemp("shell") / "shell.tar"
+    make_shell_archive(archive)
+    return archive

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,20 +28,6 @@ with run_engine() as engine:
     print(engine.folder.name, flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="session")
-def shell_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a root file system that has a shell and nothing else, with libraries of this machine."""
-    archive = tmp_path_factory.mktemp("shell") / "shell.tar"
-    linked = subprocess.run(["ldd", "/bin/sh"], capture_output=True, text=True, check=True).stdout
-    with tarfile.open(archive, "w", dereference=True) as tar:
-        for name in ["/bin/sh", *re.findall(r"(/\S+) \(0x", linked)]:
-            tar.add(name)
-        pipe = tarfile.TarInfo("pipe")
-        pipe.type = tarfile.FIFOTYPE
-        tar.addfile(pipe)
-    return archive
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,146 @@
+"""An image of a layout handed to a Docker engine, through the engine's own client: contexts and remote engines work.
+
+The archive is one that every engine reads: Docker's own form names the blobs of an OCI layout. ``docker save`` writes
+the same since 25.0; older engines look at ``manifest.json`` alone, those that keep images in containerd at
+``index.json``.
+
+Source: moby, ``image/spec/v1.2.md``, "Combined Image JSON + Filesystem Changeset Format"; OCI image-spec v1.1,
+image-layout.md.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO
+
+from bindery.core import ToolFailed, encode_json, parse_json, run_process, start_process, stop_process
+from bindery.core.tarstreams import TarMember, bytes_member, folder_member, write_tar
+from bindery.images.manifest import REF_NAME, encode_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bindery.core import Digest, Json, Progress, Task
+    from bindery.images.layout import Image
+    from bindery.images.manifest import Descriptor
+
+CONTAINERD_NAME = "io.containerd.image.name"
+QUESTION_LIMIT_S = 60.0
+LOAD_LIMIT_S = 600.0
+"""How long the engine may take once it has everything."""
+
+
+def load_image(image: Image, name: str, *, environ: Mapping[str, str], progress: Progress) -> None:
+    """Have the engine of ``environ`` know the image as ``name`` (``pangeo:2025.08.14``). What it has is not sent again.
+
+    Raises:
+        ToolFailed: there is no docker, no engine answers, or it refuses the image.
+        BadInput: a blob of the image is missing or damaged.
+
+    """
+    if _is_known(image, environ):
+        tag = ["docker", "image", "tag", str(image.config.digest), name]
+        run_process(tag, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S)
+        return
+    members = archive_members(image, name)
+    total = sum(member.size_bytes for member in members)
+    with progress.task(f"Loading {name}", total, "bytes") as task:
+        _send(members, environ, task)
+
+
+def archive_members(image: Image, name: str) -> tuple[TarMember, ...]:
+    """Return what an archive for ``docker load`` consists of; each blob is there once."""
+    descriptors = {one.digest: one for one in (image.descriptor, image.manifest.config, *image.manifest.layers)}
+    document: list[Json] = [
+        {
+            "Config": _place(image.manifest.config),
+            "RepoTags": [name],
+            "Layers": [_place(one) for one in image.manifest.layers],
+        }
+    ]
+    names = {CONTAINERD_NAME: _full_name(name), REF_NAME: name.rpartition(":")[2]}
+    return (
+        bytes_member("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
+        bytes_member("index.json", encode_index([replace(image.descriptor, annotations=names)])),
+        bytes_member("manifest.json", encode_json(document)),
+        folder_member("blobs"),
+        folder_member("blobs/sha256"),
+        *(_blob_member(image, one) for one in descriptors.values()),
+    )
+
+
+def _full_name(name: str) -> str:
+    """Return the name with its registry, as containerd knows it.
+
+    Source: distribution/reference, ``normalize.go``: a first part without a dot, a colon or ``localhost`` is no host.
+    """
+    host, slash, _ = name.partition("/")
+    if slash and ("." in host or ":" in host or host == "localhost"):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
+def _place(descriptor: Descriptor) -> str:
+    return f"blobs/{descriptor.digest.algorithm}/{descriptor.digest.hex}"
+
+
+def _blob_member(image: Image, descriptor: Descriptor) -> TarMember:
+    return TarMember(
+        path=_place(descriptor),
+        mode=0o644,
+        size_bytes=descriptor.size_bytes,
+        open=partial(_open_whole, image, descriptor.digest),
+    )
+
+
+@contextmanager
+def _open_whole(image: Image, digest: Digest) -> Iterator[BinaryIO]:
+    """Yield the blob, and look for its end, where its digest is checked."""
+    with image.layout.open_blob(digest) as stream:
+        yield stream
+        stream.read(1)
+
+
+def _is_known(image: Image, environ: Mapping[str, str]) -> bool:
+    """Answer whether the engine has the image, by the digest of its configuration."""
+    asked = ["docker", "image", "inspect", "--format", "{{json .Id}}", str(image.config.digest)]
+    done = run_process(asked, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S, check=False)
+    return done.status == 0 and parse_json(done.stdout) == str(image.config.digest)
+
+
+def _send(members: tuple[TarMember, ...], environ: Mapping[str, str], task: Task) -> None:
+    command = ["docker", "load", "--quiet"]
+    process = start_process(command, env=environ, cwd=Path("/"))
+    assert process.stdin is not None  # noqa: S101 - three pipes were asked for
+    try:
+        # If it ends early, it says why on another pipe.
+        with suppress(BrokenPipeError):
+            write_tar(members, _Counted(process.stdin, task), epoch_s=0)
+        _, said = process.communicate(timeout=LOAD_LIMIT_S)
+    except subprocess.TimeoutExpired as expired:
+        stop_process(process)
+        raise ToolFailed(f"did not end within {LOAD_LIMIT_S:g} s", " ".join(command)) from expired
+    except BaseException:
+        stop_process(process)
+        raise
+    if process.returncode != 0:
+        raise ToolFailed(
+            said.decode(errors="replace").strip(), " ".join(command), "start an engine, or set DOCKER_HOST"
+        )
+
+
+class _Counted:
+    """A pipe that says how much it was given."""
+
+    def __init__(self, pipe: IO[bytes], task: Task) -> None:
+        self._pipe = pipe
+        self._task = task
+
+    def write(self, data: bytes) -> None:
+        """Pass the data on."""
+        self._pipe.write(data)
+        self._task.advance(len(data))
