@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bindery.core import host_platform, read_settings
+from bindery.core import WrongUse, default_store, host_platform, read_settings
 
 if TYPE_CHECKING:
     from bindery.core import Settings
+    from bindery.environments import NamedLock
 
-Format = Literal["explicit", "environment", "requirements"]
+Format = Literal["explicit", "environment", "requirements", "cyclonedx"]
 
 
 @click.command("export")
@@ -21,18 +23,21 @@ Format = Literal["explicit", "environment", "requirements"]
 @click.option(
     "--format",
     "chosen",
-    type=click.Choice(["explicit", "environment", "requirements"]),
+    type=click.Choice(["explicit", "environment", "requirements", "cyclonedx"]),
     default="explicit",
     show_default=True,
     help="explicit: the URL and MD5 of every package. environment: an environment.yml with versions and builds. "
-    "requirements: a requirements.txt of the pip packages only.",
+    "requirements: a requirements.txt of the pip packages only. cyclonedx: a list of materials that scanners read.",
 )
 @click.option("--platform", help="The platform, such as osx-arm64; else this machine's.")
 @click.option(
     "--category", "categories", multiple=True, help="Also the packages of this category, such as dev; main always."
 )
 def command(*, target: str, chosen: Format, platform: str | None, categories: tuple[str, ...]) -> None:
-    """Print a lock as conda, mamba or pip read it, for one platform; the same text as conda-lock's `render`.
+    """Print a lock as conda, mamba, pip or a scanner reads it, for one platform.
+
+    The first three formats are the same text as conda-lock's `render`. The fourth is CycloneDX 1.6 in JSON, with the
+    licences that this machine's store knows.
 
     TARGET is an environment (pangeo), a release of it (pangeo@2025.08.14), a lock file, or one of these in a revision
     of git (HEAD~3:pangeo).
@@ -48,13 +53,28 @@ def command(*, target: str, chosen: Format, platform: str | None, categories: tu
         render_requirements,
     )
 
+    named = read_named_lock(target, cache(_settings))
+    if chosen == "cyclonedx":
+        if categories:
+            raise WrongUse("a list of materials is of what is installed", "--category", "leave it out")
+        click.echo(_materials(named, platform or host_platform()), nl=False)
+        return
     render = {
         "explicit": render_explicit,
         "environment": render_environment,
         "requirements": render_requirements,
     }[chosen]
-    lock = read_named_lock(target, cache(_settings)).lock
-    click.echo(render(lock, platform or host_platform(), ("main", *categories)), nl=False)
+    click.echo(render(named.lock, platform or host_platform(), ("main", *categories)), nl=False)
+
+
+def _materials(named: NamedLock, platform: str) -> bytes:
+    from bindery.environments import read_facts  # noqa: PLC0415 - not for the other formats
+    from bindery.images import encode_sbom  # noqa: PLC0415
+
+    name, _, version = named.label.partition("@")
+    facts = read_facts(named.lock.packages_for(platform), default_store(os.environ))
+    licences = {url: one.licence for url, one in facts.items() if one.licence is not None}
+    return encode_sbom(named.lock, platform, name, version, licences)
 
 
 def _settings() -> Settings:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bindery.environments.explain import Explanation, explain_change
     from bindery.environments.forks import ForkLines, ForkPlan, Places, plan_fork, write_fork
     from bindery.environments.history import HistoryEntry, read_history
-    from bindery.environments.inventory import PlatformInventory, Sum, count_packages, read_facts
+    from bindery.environments.inventory import WHEEL_CHANNELS, PlatformInventory, Sum, count_packages, read_facts
     from bindery.environments.lockfile import (
         Lock,
         LockedChannel,
@@ -52,8 +52,10 @@ if TYPE_CHECKING:
     from bindery.environments.solve import Solution, SolveOptions, solve_lock, solve_with_reasons
     from bindery.environments.solver import ChannelPriority, RecordsChoice
     from bindery.environments.spec import Requirement, Spec, read_spec
+    from bindery.environments.wheels.names import pypi_name
 
 __all__ = [
+    "WHEEL_CHANNELS",
     "ChannelPriority",
     "CheckFinding",
     "Comparison",
@@ -115,6 +117,7 @@ __all__ = [
     "plan_rebase",
     "plan_rebuild",
     "plan_release",
+    "pypi_name",
     "read_facts",
     "read_history",
     "read_lock",

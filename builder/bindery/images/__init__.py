@@ -15,19 +15,41 @@ if TYPE_CHECKING:
         parse_index,
         parse_manifest,
     )
+    from bindery.images.sbom import encode_sbom
+    from bindery.images.target import (
+        ContainerTarget,
+        DaemonTarget,
+        LayoutTarget,
+        PathTarget,
+        RegistryTarget,
+        ReleaseTarget,
+        StoreTarget,
+        Target,
+        parse_target,
+    )
 
 __all__ = [
+    "ContainerTarget",
+    "DaemonTarget",
     "Descriptor",
     "Image",
     "ImageConfig",
     "Index",
     "Layout",
+    "LayoutTarget",
     "Manifest",
+    "PathTarget",
+    "RegistryTarget",
+    "ReleaseTarget",
+    "StoreTarget",
+    "Target",
+    "encode_sbom",
     "make_layout",
     "open_layout",
     "parse_config",
     "parse_index",
     "parse_manifest",
+    "parse_target",
     "read_image",
     "store_layout",
 ]
