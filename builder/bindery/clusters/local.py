@@ -185,6 +185,8 @@ def begin_cluster(
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
         # A sample of every thread's stack, 100 times a second, for a page that nobody looks at.
         "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+        # Workers are forked from one process that has imported Dask and the libraries below it, and nothing else.
+        "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",
     }
     request: dict[str, Json] = {
         "do": "start",
