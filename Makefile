@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
+# Some machines set it for all programs: then each of the many processes of a run would compile what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test testbed bench lint clean
 
 help: ## what can be made
