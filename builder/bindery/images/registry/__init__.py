@@ -7,22 +7,35 @@ from bindery.core.front_door import open_on_demand
 if TYPE_CHECKING:
     from bindery.images.registry.client import RegistryClient, open_registry
     from bindery.images.registry.credentials import Credential, CredentialPlaces
+    from bindery.images.registry.names import binderhub_reference, own_tags
+    from bindery.images.registry.pull import PullPlan, plan_pull, pull_image, run_pull
     from bindery.images.registry.push import Pushed, PushPlan, plan_push, push_image, run_push
     from bindery.images.registry.reference import Reference, parse_reference
+    from bindery.images.registry.referrers import Document, attach_document, find_referrers, read_document
     from bindery.images.registry.transport import Retries
 
 __all__ = [
     "Credential",
     "CredentialPlaces",
+    "Document",
+    "PullPlan",
     "PushPlan",
     "Pushed",
     "Reference",
     "RegistryClient",
     "Retries",
+    "attach_document",
+    "binderhub_reference",
+    "find_referrers",
     "open_registry",
+    "own_tags",
     "parse_reference",
+    "plan_pull",
     "plan_push",
+    "pull_image",
     "push_image",
+    "read_document",
+    "run_pull",
     "run_push",
 ]
 

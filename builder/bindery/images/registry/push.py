@@ -8,25 +8,21 @@ Source: OCI distribution-spec v1.1, "Push".
 from __future__ import annotations
 
 import os
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bindery.images.manifest import INDEXES, Descriptor, Index, Manifest, parse_index, parse_manifest
 from bindery.images.registry.client import RegistryClient, open_registry
+from bindery.images.registry.workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from bindery.core import Digest, Progress
     from bindery.images.layout import Image, Layout
     from bindery.images.registry.reference import Reference
     from bindery.images.registry.uploads import HowPushed
-
-T = TypeVar("T")
-PARALLEL = 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +119,7 @@ def plan_push(
         if not layout.has_blob(blob.digest, blob.size_bytes):
             # Before anything is sent; this says what is wrong with it.
             layout.read_blob(blob, where)
-    with _workers(client) as run:
+    with workers(client) as run:
         there = run(partial(client.has_blob, repository.name), tuple(blobs.values()))
     return PushPlan(
         layout=layout,
@@ -150,7 +146,7 @@ def run_push(client: RegistryClient, plan: PushPlan, progress: Progress) -> Push
         label = f"Pushing to {repository.repository}"
         # The largest first: whoever gets the last one should not get the longest.
         missing = sorted(plan.missing, key=lambda blob: -blob.size_bytes)
-        with progress.task(label, plan.missing_bytes, "bytes") as task, _workers(client) as run:
+        with progress.task(label, plan.missing_bytes, "bytes") as task, workers(client) as run:
 
             def push(blob: Descriptor) -> HowPushed:
                 return client.push_blob(
@@ -189,22 +185,3 @@ def read_documents(layout: Layout, descriptor: Descriptor, where: str) -> tuple[
     index = parse_index(raw, where)
     below = [document for one in index.manifests for document in read_documents(layout, one, where)]
     return (*below, index)
-
-
-@contextmanager
-def _workers(client: RegistryClient) -> Iterator[Callable[[Callable[[Descriptor], T], Sequence[Descriptor]], list[T]]]:
-    """Yield a function that does something with each blob, a few at a time; if one fails, all end soon."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
-
-        def run(work: Callable[[Descriptor], T], blobs: Sequence[Descriptor]) -> list[T]:
-            futures = [pool.submit(work, blob) for blob in blobs]
-            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                future.result()
-            return [future.result() for future in futures]
-
-        try:
-            yield run
-        except BaseException:
-            client.transport.stop()
-            pool.shutdown(cancel_futures=True)
-            raise

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 HowPushed = Literal["uploaded", "mounted", "there"]
 PIECE_BYTES = 1 << 18
 SINGLE_REQUEST_BYTES = 1 << 20
-"""More than that is sent in two, PATCH and PUT: registries forget a PUT that was cut, and newer ones (not distribution 2)
-go on with a PATCH."""
+"""More than that is sent in two, PATCH and PUT: no registry goes on with a PUT that was cut, and most with a PATCH."""
 FIRST_CHUNK_BYTES = 64 << 20
 """How much is sent at a time to a server that refused the whole; a quarter of it if that is refused as well."""
 SMALLEST_CHUNK_BYTES = 1 << 20
