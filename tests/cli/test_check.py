@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bindery.cli.main import run
+
+if TYPE_CHECKING:
+    from bindery.core import Json
 
 CHANNEL = Path(__file__).parents[1] / "environments" / "data" / "channel"
 MIRROR = ("--channel-mirror", f"conda-forge={CHANNEL}")
@@ -38,10 +42,12 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     return folder / "conda-lock.yml"
 
 
-def write_records(folder: Path, fixed: str) -> str:
+def write_records(folder: Path, fixed: str, *versions: str) -> str:
+    """Return the path of an advisory about all that is older, and these versions."""
     affected = {
         "package": {"ecosystem": "PyPI", "name": "Xarray"},
         "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": fixed}]}],
+        "versions": list(versions),
     }
     record = {"id": "GHSA-1", "aliases": ["CVE-1"], "summary": "It forgets.", "affected": [affected]}
     path = folder / "osv.json"
@@ -55,19 +61,104 @@ def test_advisories(lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     first, second = captured.out.splitlines()
     assert first.startswith(f"ocean: {lock}: xarray 2025.")
     assert first.endswith(" is affected by GHSA-1 (CVE-1): It forgets.")
-    assert second == "  fix: xarray 2099.1 or newer leaves them: bindery lock ocean --update xarray"
-    assert captured.err == "error: 1 of 1 environments are not as they should be\n"
-    assert run(["check", "--advisories", write_records(tmp_path, "2099.1"), "--json"]) == 1
-    (found,) = json.loads(capsys.readouterr().out)["environments"]
-    (one,) = found["affected"]
-    assert (one["name"], one["advisories"], one["update"], one["platforms"]) == (
-        "xarray",
-        ["GHSA-1"],
-        "2099.1",
-        ["linux-64"],
+    assert second == (
+        "  fix: xarray 2099.1 or newer leaves them, as they say; whether the channels have it was not looked up: "
+        "bindery lock ocean --update xarray"
     )
+    assert captured.err == "error: 1 of 1 environments are not as they should be\n"
+    assert affected_as_json("2099.1", tmp_path, capsys) == {
+        "name": "xarray",
+        "manager": "conda",
+        "version": first.split("xarray ")[1].split()[0],
+        "platforms": ["linux-64"],
+        "advisories": ["GHSA-1"],
+        "undecided": [],
+        "update": "2099.1",
+        "update_known_from": "advisories",
+        "update_fits": None,
+    }
     assert run(["check", "--advisories", write_records(tmp_path, "0.1")]) == 0
     assert capsys.readouterr().out.endswith("; none of 1 advisories is about a package of it\n")
+
+
+def affected_as_json(fixed: str, folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Json]:
+    """Return what JSON says of the one affected package."""
+    assert run(["check", "--advisories", write_records(folder, fixed), "--json", *options]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["environments"]
+    (one,) = found["affected"]
+    assert isinstance(one, dict)
+    return one
+
+
+def fix_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what the check's last finding says that can be done."""
+    capsys.readouterr()
+    assert run(words) == 1
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("  fix: ")][-1].removeprefix(
+        "  fix: "
+    )
+
+
+@pytest.fixture
+def old_lock(lock: Path) -> Path:
+    """Return a lock that has an older xarray than its spec lets it have."""
+    spec = lock.with_name("environment.yml")
+    spec.write_text(SPEC.format("xarray<2025.4"), encoding="utf-8")
+    assert run(["lock", "ocean", *MIRROR, "--quiet"]) == 0
+    spec.write_text(SPEC.format("xarray"), encoding="utf-8")
+    assert run(["lock", "ocean", *MIRROR, "--quiet", "--keep"]) == 0
+    assert "/xarray-2025.3.1-" in lock.read_text(encoding="utf-8")
+    return lock
+
+
+def test_the_smallest_update_is_one_that_the_channels_have_and_that_can_be_solved(
+    old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--advisories", write_records(tmp_path, "2025.5.0"), *MIRROR]
+    assert fix_of(words, capsys) == (
+        "xarray 2025.7.0 is the smallest update that leaves them and can be solved: "
+        "bindery lock ocean --update xarray=2025.7.0"
+    )
+    one = affected_as_json("2025.5.0", tmp_path, capsys, *MIRROR)
+    assert (one["update"], one["update_known_from"], one["update_fits"]) == ("2025.7.0", "channels", True)
+    assert run(["lock", "ocean", "--update", "xarray=2025.7.0", *MIRROR, "--quiet"]) == 0
+    assert "/xarray-2025.7.0-" in old_lock.read_text(encoding="utf-8")
+    assert run(["check", "--advisories", write_records(tmp_path, "2025.5.0"), *MIRROR]) == 0
+
+
+def test_an_update_that_an_advisory_names_is_passed_over(
+    old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del old_lock
+    words = ["check", "--advisories", write_records(tmp_path, "2025.5.0", "2025.7.0"), *MIRROR]
+    assert "xarray 2025.7.1 is the smallest update" in fix_of(words, capsys)
+
+
+def test_channels_that_have_no_update(old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del old_lock
+    assert fix_of(["check", "--advisories", write_records(tmp_path, "2099.1"), *MIRROR], capsys) == (
+        "the channels have no newer version of xarray that is certainly not affected; read the advisories"
+    )
+
+
+def test_an_update_that_leaves_no_solution(old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old_lock.with_name("environment.yml").write_text(SPEC.format("xarray<2025.4"), encoding="utf-8")
+    assert run(["lock", "ocean", *MIRROR, "--quiet"]) == 0
+    assert fix_of(["check", "--advisories", write_records(tmp_path, "2025.3.2"), *MIRROR], capsys) == (
+        "the spec leaves no solution with xarray 2025.4.0, 2025.7.0, 2025.7.1, the smallest that leave them: "
+        "relax what it asks for"
+    )
+
+
+def test_packages_of_pip_are_not_looked_up(lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with lock.open("a", encoding="utf-8") as file:
+        file.write(PIP)
+    path = write_records(tmp_path, "1.1")
+    Path(path).write_text(Path(path).read_text(encoding="utf-8").replace("Xarray", "Ocean"), encoding="utf-8")
+    assert fix_of(["check", "--advisories", path, *MIRROR], capsys) == (
+        "ocean 1.1 or newer leaves them, as they say; whether pip's index has it was not looked up: "
+        "bindery lock ocean --update ocean"
+    )
 
 
 def test_advisories_that_say_nothing_of_an_update(

@@ -14,6 +14,7 @@ import sys
 import tarfile
 import threading
 import zipfile
+from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,16 @@ BASIC = "Basic " + base64.b64encode(b"ann:sesame").decode()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """A channel on loopback. With ``wants``, nothing is answered without that Authorization or the token."""
+    """A channel on loopback. With ``wants``, nothing is answered without that Authorization or the token.
+
+    Its validators are tags of what a file holds; without ``has_tags``, the times when files were last modified.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
         self.wants: str | None = None
+        self.has_tags = True
         self.asked: list[tuple[str, str, bool, int]] = []
         """Method, path, whether a validator was sent, status."""
 
@@ -62,17 +67,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(404)
         else:
             body = file.read_bytes()
+            asked, said = ("If-None-Match", "ETag") if self.server.has_tags else ("If-Modified-Since", "Last-Modified")
             tag = f'"{hashlib.sha256(body).hexdigest()}"'
-            is_known = self.headers["If-None-Match"] == tag
-            self._answer(304 if is_known else 200, b"" if is_known else body, tag)
+            validator = tag if self.server.has_tags else formatdate(file.stat().st_mtime, usegmt=True)
+            is_known = self.headers[asked] == validator
+            self._answer(304 if is_known else 200, b"" if is_known else body, (said, validator))
 
     do_HEAD = do_GET  # noqa: N815 - the name that the library looks for
 
-    def _answer(self, status: int, body: bytes = b"", tag: str = "") -> None:
-        self.server.asked.append((self.command, self.path, "If-None-Match" in self.headers, status))
+    def _answer(self, status: int, body: bytes = b"", validator: tuple[str, str] | None = None) -> None:
+        is_conditional = any(name in self.headers for name in ("If-None-Match", "If-Modified-Since"))
+        self.server.asked.append((self.command, self.path, is_conditional, status))
         self.send_response(status)
-        if tag:
-            self.send_header("ETag", tag)
+        if validator:
+            self.send_header(*validator)
             self.send_header("Cache-Control", "no-cache")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -122,7 +130,11 @@ def lock(server: Server, *options: str) -> int:
     return run(["lock", "ocean", "--channel-mirror", f"conda-forge=http://{server.place}/", "--quiet", *options])
 
 
-def test_records_are_asked_for_once_and_then_only_whether_they_changed(project: Path, server: Server) -> None:
+@pytest.mark.parametrize("has_tags", [True, False], ids=["tags", "times"])
+def test_records_are_asked_for_once_and_then_only_whether_they_changed(
+    project: Path, server: Server, *, has_tags: bool
+) -> None:
+    server.has_tags = has_tags
     assert lock(server) == 0
     first = (project / "conda-lock.yml").read_bytes()
     records = {path: status for method, path, _, status in server.asked if path.endswith("json") and method == "GET"}
@@ -132,6 +144,24 @@ def test_records_are_asked_for_once_and_then_only_whether_they_changed(project: 
     assert lock(server, "--offline") == 0
     assert server.asked == []
     assert (project / "conda-lock.yml").read_bytes() == first
+
+
+def test_updates_that_advisories_want_are_looked_up_without_a_network(
+    project: Path, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "environment.yml").write_text(SPEC.replace("3.12", "3.12.9"), encoding="utf-8")
+    assert lock(server) == 0
+    spec = SPEC.replace("=3.12", "")
+    (project / "environment.yml").write_text(spec, encoding="utf-8")
+    assert lock(server, "--keep") == 0
+    ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "3.12.9.5"}]}]
+    affected = [{"package": {"ecosystem": "conda-forge", "name": "python"}, "ranges": ranges}]
+    (tmp_path / "osv.json").write_text(json.dumps({"id": "GHSA-1", "affected": affected}), encoding="utf-8")
+    server.asked.clear()
+    mirror = ["--channel-mirror", f"conda-forge=http://{server.place}/"]
+    assert run(["check", "--advisories", "osv.json", *mirror]) == 1
+    assert server.asked == []
+    assert "  fix: python 3.12.10 is the smallest update that leaves them" in capsys.readouterr().out
 
 
 def test_offline_without_records_is_a_failure(

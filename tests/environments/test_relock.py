@@ -76,6 +76,34 @@ def test_a_leaf_moves_alone(project: Project) -> None:
     assert moves(project.plan(LockRequest(update=("xarray",)))) == {"xarray": "asked for"}
 
 
+def test_an_update_stops_at_the_version_that_is_named(project: Project) -> None:
+    project.environment.spec_path.write_text(OLD.replace("<2025.7", ""), encoding="utf-8")
+    plan = project.write(LockRequest(update=("xarray=2025.7.0",)))
+    assert moves(plan) == {"xarray": "asked for"}
+    assert {package.version for package in plan.lock.packages if package.name == "xarray"} == {"2025.7.0"}
+    for passed in ("xarray=2025.7.0", "xarray<2025.7", "xarray=2025.4"):
+        assert project.plan(LockRequest(update=(passed,))).changes == ()
+
+
+@pytest.mark.parametrize(("line", "written"), [("xarray=2025.7.1", "2025.7.1.*"), ("xarray>=2099", ">=2099")])
+def test_an_update_that_cannot_be_had_is_said(project: Project, line: str, written: str) -> None:
+    before = project.texts
+    with pytest.raises(BadInput) as caught:
+        project.write(LockRequest(update=(line,)))
+    assert str(caught.value) in {
+        f"{project.environment.spec_path}: there is no solution for {platform} with xarray {written}\n"
+        "  fix: --update xarray brings it to the newest that can be had"
+        for platform in ("linux-64", "osx-arm64")
+    }
+    assert project.texts == before
+
+
+def test_an_update_is_a_name_or_a_name_and_a_version(project: Project) -> None:
+    with pytest.raises(WrongUse) as caught:
+        project.plan(LockRequest(update=("xarray[x]",)))
+    assert str(caught.value) == "'xarray[x]' is no update\n  fix: write NAME, NAME=1.2 or 'NAME>=1.2,<2'"
+
+
 def test_what_the_spec_no_longer_lets_be_moves(project: Project) -> None:
     project.environment.spec_path.write_text(OLD.replace("<2025.7", ">=2025.7"), encoding="utf-8")
     assert moves(project.plan(LockRequest(keep=True))) == {"xarray": "the spec asks for xarray >=2025.7"}
@@ -191,3 +219,9 @@ def test_pip_packages_stay_too(project: Project) -> None:
     assert [(change.name, change.manager, updated.why(change)) for change in updated.changes] == [
         ("iniconfig", "pip", "asked for")
     ]
+    with pytest.raises(WrongUse) as caught:
+        project.plan(LockRequest(update=("iniconfig=2.1",)))
+    assert str(caught.value) == (
+        "iniconfig is a package of pip, and only conda's are brought to a version\n"
+        "  fix: --update iniconfig, or write the version into the pip: section of environment.yml, and --keep"
+    )

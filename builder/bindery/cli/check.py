@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bindery.core import Json
     from bindery.environments import EnvironmentCheck
     from bindery.environments.advisories import Advisory, AffectedPackage
+    from bindery.environments.updates import Update
 
 
 @click.command("check")
@@ -107,11 +108,11 @@ def _as_json(check: EnvironmentCheck, more: DeepCheck) -> Json:
         "wheels": list(check.wheels),
         "notes": [*check.notes, *more.statements],
         "findings": [{"where": finding.where, "what": finding.what, "fix": finding.fix} for finding in findings],
-        "affected": [_affected_as_json(one) for one in more.affected],
+        "affected": [_affected_as_json(*both) for both in more.affected],
     }
 
 
-def _affected_as_json(one: AffectedPackage) -> Json:
+def _affected_as_json(one: AffectedPackage, update: Update) -> Json:
     return {
         "name": one.name,
         "manager": one.manager,
@@ -119,5 +120,7 @@ def _affected_as_json(one: AffectedPackage) -> Json:
         "platforms": list(one.platforms),
         "advisories": [advisory.id for advisory in one.advisories],
         "undecided": [advisory.id for advisory in one.undecided],
-        "update": one.update,
+        "update": update.version,
+        "update_known_from": update.known_from,
+        "update_fits": update.fits,
     }

@@ -55,7 +55,12 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> dt.d
 
 @click.command("lock")
 @click.argument("names", metavar="[ENVIRONMENT]...", nargs=-1)
-@click.option("--update", metavar="PACKAGE", multiple=True, help="Bring this package to its newest; keep all others.")
+@click.option(
+    "--update",
+    metavar="PACKAGE[=VERSION]",
+    multiple=True,
+    help="Bring this package to its newest, or to the newest of this version; keep all others.",
+)
 @click.option(
     "--add",
     metavar="LINE",

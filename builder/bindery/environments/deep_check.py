@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bindery.environments.advisories import Advisory, AffectedPackage
     from bindery.environments.environment import Environment
     from bindery.environments.lockfile import Lock
+    from bindery.environments.updates import Update
 
 _MOST_NAMES = 5
 
@@ -38,7 +39,7 @@ class DeepCheck:
 
     findings: tuple[CheckFinding, ...] = ()
     statements: tuple[str, ...] = ()
-    affected: tuple[AffectedPackage, ...] = ()
+    affected: tuple[tuple[AffectedPackage, Update], ...] = ()
 
 
 def check_deeply(environment: Environment, request: DeepRequest, *, store: Store, progress: Progress) -> DeepCheck:
@@ -55,7 +56,7 @@ def check_deeply(environment: Environment, request: DeepRequest, *, store: Store
     lock = read_lock(environment.lock_path, environment.fix)
     parts: list[DeepCheck] = []
     if request.advisories is not None:
-        parts.append(_check_advisories(environment, lock, request.advisories))
+        parts.append(_check_advisories(environment, lock, request, request.advisories, store))
     if request.urls:
         parts.append(_check_urls(environment, lock, request, progress))
     if request.solve:
@@ -67,20 +68,28 @@ def check_deeply(environment: Environment, request: DeepRequest, *, store: Store
     )
 
 
-def _check_advisories(environment: Environment, lock: Lock, advisories: tuple[Advisory, ...]) -> DeepCheck:
+def _check_advisories(
+    environment: Environment, lock: Lock, request: DeepRequest, advisories: tuple[Advisory, ...], store: Store
+) -> DeepCheck:
     # Each of the three parts imports what it alone needs.
     from bindery.environments.advisories import find_affected  # noqa: PLC0415
 
     affected = find_affected(lock, advisories)
     if not affected:
         return DeepCheck(statements=(f"none of {len(advisories)} advisories is about a package of it",))
+    from bindery.environments.updates import find_updates  # noqa: PLC0415
+
+    updates = find_updates(environment, lock, affected, mirrors=request.mirrors, store=store)
+    both = tuple(zip(affected, updates, strict=True))
     findings = tuple(
         CheckFinding(
-            where=str(environment.lock_path), what=_describe(one, lock), fix=_describe_update(environment, one)
+            where=str(environment.lock_path),
+            what=_describe(one, lock),
+            fix=_describe_update(environment, one, update),
         )
-        for one in affected
+        for one, update in both
     )
-    return DeepCheck(findings=findings, affected=affected)
+    return DeepCheck(findings=findings, affected=both)
 
 
 def _describe(one: AffectedPackage, lock: Lock) -> str:
@@ -98,10 +107,26 @@ def _name(advisory: Advisory) -> str:
     return f"{advisory.id}{aliases}{f': {advisory.summary}' if advisory.summary else ''}"
 
 
-def _describe_update(environment: Environment, one: AffectedPackage) -> str:
-    if one.update is None:
-        return f"the advisories name no version of {one.name} that is not affected; read them"
-    return f"{one.name} {one.update} or newer leaves them: {environment.fix} --update {one.name}"
+def _describe_update(environment: Environment, one: AffectedPackage, update: Update) -> str:
+    name, version = one.name, update.version
+    if update.known_from == "advisories":
+        if version is None:
+            return f"the advisories name no version of {name} that is not affected; read them"
+        where = "pip's index has" if one.manager == "pip" else "the channels have"
+        return (
+            f"{name} {version} or newer leaves them, as they say; whether {where} it was not looked up: "
+            f"{environment.fix} --update {name}"
+        )
+    if version is None:
+        return f"the channels have no newer version of {name} that is certainly not affected; read the advisories"
+    if update.fits is None:
+        how = f"{name} {version} is the smallest update that leaves them; whether it can be solved was not tried"
+    elif update.fits:
+        how = f"{name} {version} is the smallest update that leaves them and can be solved"
+    else:
+        tried = ", ".join(update.tried)
+        return f"the spec leaves no solution with {name} {tried}, the smallest that leave them: relax what it asks for"
+    return f"{how}: {environment.fix} --update {name}={version}"
 
 
 def _check_urls(environment: Environment, lock: Lock, request: DeepRequest, progress: Progress) -> DeepCheck:

@@ -15,7 +15,7 @@ from bindery.environments.environment import SPEC_NAME
 from bindery.environments.forks import fork_metadata, inherited_packages
 from bindery.environments.lockfile import read_lock, write_lock
 from bindery.environments.package_lists import PackageList, list_lock
-from bindery.environments.solve import SolveOptions, made_by, solve_with_reasons
+from bindery.environments.solve import SolveOptions, made_by, parse_update, solve_with_reasons
 from bindery.environments.solver import RecordsChoice
 from bindery.environments.spec import read_spec
 from bindery.environments.spec_edits import edit_spec, name_of_line
@@ -38,11 +38,11 @@ ASKED = "asked for"
 class LockRequest:
     """What is asked for beside the spec.
 
-    ``update`` names packages of the environment's own lock to bring to their newest, ``add`` are lines for its spec,
-    ``remove`` names packages to take out of it; with any of them, or with ``keep`` alone, every other package stays
-    as it is unless that is impossible. ``locked_from`` is a lock whose packages are kept where the solver easily can.
-    ``mirrors`` are from a channel's name to a folder or URL. ``metadata`` is written into the lock, beside what
-    Bindery writes there itself.
+    ``update`` names packages of the environment's own lock to bring to their newest, or to the newest in a range;
+    ``add`` are lines for its spec, ``remove`` names packages to take out of it; with any of them, or with ``keep``
+    alone, every other package stays as it is unless that is impossible. ``locked_from`` is a lock whose packages are
+    kept where the solver easily can. ``mirrors`` are from a channel's name to a folder or URL. ``metadata`` is written
+    into the lock, beside what Bindery writes there itself.
     """
 
     mirrors: Mapping[str, str] = field(default_factory=dict)
@@ -119,7 +119,7 @@ def plan_lock(environment: Environment, request: LockRequest, *, store: Store, p
         (change.name, platform): ASKED
         for change in changes
         for platform in change.platforms
-        if change.manager == "pip" and change.name in {*asked, *request.update}
+        if change.manager == "pip" and change.name in {*asked, *map(name_of_line, request.update)}
     }
     return LockPlan(
         lock=lock,
@@ -201,7 +201,14 @@ def _check_names(environment: Environment, request: LockRequest, previous: Lock 
     if previous is None:
         raise BadInput("there is no lock to update", str(environment.lock_path), environment.fix)
     names = {package.name for package in previous.packages}
-    for name in request.update:
+    conda = {package.name for package in previous.packages if package.manager == "conda"}
+    for line in request.update:
+        name = parse_update(line).name
+        if name in names - conda and line != name:
+            raise WrongUse(
+                f"{name} is a package of pip, and only conda's are brought to a version",
+                fix=f"--update {name}, or write the version into the pip: section of {SPEC_NAME}, and --keep",
+            )
         if name not in names:
             near = difflib.get_close_matches(name, sorted(names), n=1)
             fix = f"did you mean {near[0]}?" if near else environment.fix

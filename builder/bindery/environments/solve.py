@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from bindery import __version__
-from bindery.core import BadInput, Digest
+from bindery.core import BadInput, Digest, WrongUse
 from bindery.environments.categories import with_categories
 from bindery.environments.channels import resolve_channels
 from bindery.environments.content_hash import content_hashes
@@ -18,13 +18,15 @@ from bindery.environments.dependencies import merge_depends
 from bindery.environments.lockfile import Lock, LockedPackage
 from bindery.environments.mirrors import with_readable_records
 from bindery.environments.pip_section import resolve_pip
-from bindery.environments.solver import PlatformRequest, RecordsChoice, solve_records
+from bindery.environments.solver import PlatformRequest, RecordsChoice, match_spec, solve_records
+from bindery.environments.spec.plain import parse_plain
 from bindery.environments.virtual_packages import virtual_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bindery.core import Progress, Store
+    from bindery.environments.channels import Channel
     from bindery.environments.lockfile import Pairs
     from bindery.environments.solver import Record
     from bindery.environments.spec import Requirement, Spec
@@ -35,9 +37,9 @@ class SolveOptions:
     """How to solve.
 
     ``mirrors`` are from a channel's name or URL to a folder or URL with the same bytes. Packages in ``locked`` are
-    kept where the solver easily can; with ``keep``, as many of them as possible, and those named in ``update`` are
-    brought to their newest. ``glibc`` is the version that the machine is taken to have, if not conda-lock's default.
-    ``metadata`` is written into the lock.
+    kept where the solver easily can; with ``keep``, as many of them as possible, and those in ``update`` are brought
+    to their newest, or to the newest in a range: ``numpy``, ``numpy=2.2``. ``glibc`` is the version that the machine
+    is taken to have, if not conda-lock's default. ``metadata`` is written into the lock.
     """
 
     mirrors: Mapping[str, str] = field(default_factory=dict)
@@ -81,13 +83,11 @@ def solve_with_reasons(
 
     """
     options = options or SolveOptions()
-    channels = tuple(
-        with_readable_records(channel, store) for channel in resolve_channels(spec.channels, options.mirrors)
-    )
+    channels = readable_channels(spec, options.mirrors, store)
     where = str(spec.sources[-1]) if spec.sources else str(lock_path)
-    requests = [_request(spec, platform, options) for platform in spec.platforms]
+    requests = [platform_request(spec, platform, options) for platform in spec.platforms]
     with progress.task("solving", len(requests), "steps") as task:
-        solved = solve_records(requests, channels, choice=options.choice, cache=store.root / "repodata", where=where)
+        solved = solve_records(requests, channels, choice=options.choice, cache=records_cache(store), where=where)
         task.advance(len(requests))
     packages: list[LockedPackage] = []
     for platform in spec.platforms:
@@ -106,6 +106,22 @@ def solve_with_reasons(
     ).canonical()
     reasons = {(name, platform): why for platform, found in solved.items() for name, why in found.reasons.items()}
     return Solution(lock=lock, reasons=reasons)
+
+
+def readable_channels(spec: Spec, mirrors: Mapping[str, str], store: Store) -> tuple[Channel, ...]:
+    """Return the spec's channels, as the solver can read them.
+
+    Raises:
+        BadInput: a channel's name says nothing, or a mirror is no channel.
+        WrongUse: a mirror is given for a channel that is not the spec's.
+
+    """
+    return tuple(with_readable_records(channel, store) for channel in resolve_channels(spec.channels, mirrors))
+
+
+def records_cache(store: Store) -> Path:
+    """Return the folder in which the channels' records are kept."""
+    return store.root / "repodata"
 
 
 def _unique(packages: Iterable[LockedPackage], platform: str) -> dict[tuple[str, str, str], LockedPackage]:
@@ -129,7 +145,8 @@ def _pip(
     where: str,
 ) -> tuple[LockedPackage, ...]:
     """Return the pip packages: with those that were there before, if that can be."""
-    kept = {old.name: old.version for old in before.values() if old.manager == "pip" and old.name not in update}
+    updated = {parse_update(line).name for line in update}
+    kept = {old.name: old.version for old in before.values() if old.manager == "pip" and old.name not in updated}
     for pins in (kept, {}) if kept else ({},):
         try:
             with tempfile.TemporaryDirectory(prefix="bindery-pip-") as folder:
@@ -142,7 +159,8 @@ def _pip(
     return tuple(_as_before(package, before) for package in found)
 
 
-def _request(spec: Spec, platform: str, options: SolveOptions) -> PlatformRequest:
+def platform_request(spec: Spec, platform: str, options: SolveOptions) -> PlatformRequest:
+    """Return what the solver is asked for on the platform."""
     conda = [package for package in options.locked if package.manager == "conda"]
     return PlatformRequest(
         platform=platform,
@@ -151,9 +169,26 @@ def _request(spec: Spec, platform: str, options: SolveOptions) -> PlatformReques
         if options.keep
         else tuple(package for package in conda if package.platform == platform),
         keep=options.keep,
-        update=tuple(name for name in options.update if ("conda", name, platform) in _unique(conda, platform)),
+        update=tuple(
+            match_spec(asked)
+            for asked in map(parse_update, options.update)
+            if ("conda", asked.name, platform) in _unique(conda, platform)
+        ),
         virtual_packages=virtual_packages(platform, options.glibc, spec.virtual),
     )
+
+
+def parse_update(line: str) -> Requirement:
+    """Return what an update asks for: a name, and perhaps a range.
+
+    Raises:
+        WrongUse: it is more than that.
+
+    """
+    asked = parse_plain(line, "main")
+    if asked is None:
+        raise WrongUse(f"{line!r} is no update", fix="write NAME, NAME=1.2 or 'NAME>=1.2,<2'")
+    return asked
 
 
 def _conda_requirements(spec: Spec, platform: str) -> tuple[Requirement, ...]:

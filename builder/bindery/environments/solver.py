@@ -32,7 +32,7 @@ class PlatformRequest:
     """What is to be solved for one platform.
 
     Of the ``locked`` packages the solver keeps those it easily can. With ``keep`` it keeps as many as possible, and
-    brings those named in ``update`` to their newest.
+    brings those in ``update``, names or names with a range as rattler reads it, to their newest.
     """
 
     platform: str
@@ -92,27 +92,8 @@ def solve_records(
         ToolFailed: a channel does not answer.
 
     """
-    if any(has_secrets(channel.fetch_url) for channel in channels):
-        # The cache's files name the URLs, and a group may share the store.
-        cache = cache.with_name(f"{cache.name}-of-{os.getuid()}")
-        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cache.mkdir(parents=True, exist_ok=True)
-    request: Json = {
-        "channels": [channel.fetch_url for channel in channels],
-        "cache": str(cache),
-        "channel_priority": choice.channel_priority,
-        "exclude_newer": choice.exclude_newer.isoformat() if choice.exclude_newer else "",
-        "offline": choice.offline,
-        "platforms": [_encode_request(request) for request in requests],
-    }
-    finished = run_process(
-        [sys.executable, "-P", "-m", "bindery.environments.solver_worker"],
-        env=os.environ,
-        cwd=cache,
-        timeout_s=TIMEOUT_S,
-        stdin=encode_json(request),
-    )
-    answer = Fields.of_document(parse_json(finished.stdout), "the solver's answer", "")
+    platforms: list[Json] = [encode_request(request) for request in requests]
+    answer = ask_worker({"task": "solve", "platforms": platforms}, channels, choice=choice, cache=cache)
     if answer.has("failure"):
         raise _failure(answer, where, choice)
     return {
@@ -124,10 +105,36 @@ def solve_records(
     }
 
 
-def _encode_request(request: PlatformRequest) -> Json:
+def ask_worker(words: Mapping[str, Json], channels: Sequence[Channel], *, choice: RecordsChoice, cache: Path) -> Fields:
+    """Return what the process answers: what was asked for, or a ``failure``."""
+    if any(has_secrets(channel.fetch_url) for channel in channels):
+        # The cache's files name the URLs, and a group may share the store.
+        cache = cache.with_name(f"{cache.name}-of-{os.getuid()}")
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    request: Json = {
+        "channels": [channel.fetch_url for channel in channels],
+        "cache": str(cache),
+        "channel_priority": choice.channel_priority,
+        "exclude_newer": choice.exclude_newer.isoformat() if choice.exclude_newer else "",
+        "offline": choice.offline,
+        **words,
+    }
+    finished = run_process(
+        [sys.executable, "-P", "-m", "bindery.environments.solver_worker"],
+        env=os.environ,
+        cwd=cache,
+        timeout_s=TIMEOUT_S,
+        stdin=encode_json(request),
+    )
+    return Fields.of_document(parse_json(finished.stdout), "the solver's answer", "")
+
+
+def encode_request(request: PlatformRequest) -> Json:
+    """Return the request as ``solver_worker`` reads it."""
     return {
         "platform": request.platform,
-        "specs": [_match_spec(asked) for asked in request.requirements],
+        "specs": [match_spec(asked) for asked in request.requirements],
         "keep": request.keep,
         "update": list(request.update),
         "locked": [_encode_locked(package) for package in request.locked],
@@ -152,7 +159,7 @@ def _encode_locked(package: LockedPackage) -> Json:
     }
 
 
-def _match_spec(asked: Requirement) -> str:
+def match_spec(asked: Requirement) -> str:
     """Return the requirement as rattler reads it: a version without an operator is an exact one."""
     parts = [part if not part[:1].isdigit() or "*" in part else f"=={part}" for part in asked.version.split(",")]
     channel = f"{asked.channel}::" if asked.channel else ""
@@ -173,6 +180,12 @@ def _failure(answer: Fields, where: str, choice: RecordsChoice) -> BadInput | To
             f"a channel cannot be read for {platform}{explanation}",
             where,
             "check the network, or name a copy of the channel with --channel-mirror NAME=FOLDER|URL",
+        )
+    if kind == "update":
+        return BadInput(
+            f"there is no solution for {platform} with {text}",
+            where,
+            f"--update {text.partition(' ')[0]} brings it to the newest that can be had",
         )
     if kind == "spec":
         return BadInput(f"a line cannot be understood{explanation}", where)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
+
+class NoUpdateError(Exception):
+    """An update to a version that the channels do not have, or that leaves no solution."""
+
+
 Records = dict[str, rattler.RepoDataRecord]
 """Records by their packages' names."""
 
@@ -67,21 +72,28 @@ class PlatformSolver:
     async def change(self, before: Records, updates: Sequence[str]) -> Solved:
         """Return the solution that brings the updates to their newest and keeps most of what was there before.
 
+        An update is a name, or a name and the range that its newest is to be in.
+
         Raises:
             SolverError: there is no solution.
+            NoUpdateError: there is none with an update in the range that it has.
 
         """
         targets: list[str] = []
         moving: set[str] = set()
         best: Records | None = None
-        for name in updates:
-            for target in await self._newer(name, before):
+        for update in updates:
+            name = name_of(update)
+            for target in await self._newer(update, before[name]):
                 found = await self._try([*targets, target], prefer=_without(before, {*moving, name}))
                 if found is not None:
                     targets.append(target)
                     moving.add(name)
                     best = found
                     break
+            else:
+                if name != update and not await self._is_passed(update, before[name]):
+                    raise NoUpdateError(update)
         kept = _without(before, moving)
         if best is None:
             best = await self._solve(prefer=kept.values())
@@ -101,6 +113,10 @@ class PlatformSolver:
         reasons = Reasons(before, after, self.specs, moving, self.sources.exclude_newer)
         return Solved(records=after, reasons=reasons.all())
 
+    async def fits(self, line: str, before: Records) -> bool:
+        """Answer whether there is a solution with this line beside the spec, whatever else has to move."""
+        return await self._try([line], prefer=_without(before, {name_of(line)})) is not None
+
     async def _hopeless(self, kept: Records, targets: Sequence[str]) -> frozenset[str]:
         """Return packages that are in no solution: they need what is asked for to be something else.
 
@@ -119,10 +135,10 @@ class PlatformSolver:
         }
         return frozenset(name for name, record in kept.items() if unmet.intersection(record.depends))
 
-    async def _newer(self, name: str, before: Records) -> list[str]:
+    async def _newer(self, update: str, old: rattler.RepoDataRecord) -> list[str]:
         """Return specs for what is newer than the package was, the newest first."""
-        old = before[name]
-        asked = [rattler.MatchSpec(spec) for spec in self.specs if name_of(spec) == name]
+        name = name_of(update)
+        asked = [rattler.MatchSpec(spec) for spec in (*self.specs, update) if name_of(spec) == name]
         limit = self.sources.exclude_newer
         found = {
             (record.version, record.build_number)
@@ -134,6 +150,13 @@ class PlatformSolver:
         return [
             f"{name}[version='=={version}',build_number='{build}']" for version, build in sorted(found, reverse=True)
         ]
+
+    async def _is_passed(self, update: str, old: rattler.RepoDataRecord) -> bool:
+        """Answer whether the package is in the update's range already, or beyond it."""
+        wanted = rattler.MatchSpec(update)
+        records = await self.sources.records(self.platform, [name_of(update)])
+        in_range = [record.version for record in records if record.matches(wanted)]
+        return old.matches(wanted) or (bool(in_range) and max(in_range) < old.version)
 
     async def _try(self, targets: Sequence[str], prefer: Records) -> Records | None:
         try:

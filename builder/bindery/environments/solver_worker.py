@@ -10,6 +10,7 @@ import asyncio
 import datetime as dt
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,11 +18,11 @@ import rattler
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
 from bindery.core import encode_json, parse_json
-from bindery.environments.solver_platform import PlatformSolver, Solved, Sources
+from bindery.environments.solver_platform import NoUpdateError, PlatformSolver, Records, Solved, Sources
 from bindery.environments.solver_words import flag, items, text, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bindery.core import Json
 
@@ -55,8 +56,13 @@ def main() -> None:
 
 async def _answer(request: Json) -> Answer:
     sources = _sources(request)
-    solved = await asyncio.gather(*(_solve(sources, platform) for platform in items(request, "platforms")))
-    return {"solved": list(solved)}
+    platforms = items(request, "platforms")
+    match text(request, "task"):
+        case "versions":
+            return {"versions": list(await asyncio.gather(*(_versions(sources, one) for one in platforms)))}
+        case "fits":
+            return {"fits": list(await asyncio.gather(*(_fits(sources, one) for one in platforms)))}
+    return {"solved": list(await asyncio.gather(*(_solve(sources, one) for one in platforms)))}
 
 
 def _sources(request: Json) -> Sources:
@@ -75,34 +81,75 @@ def _sources(request: Json) -> Sources:
 
 async def _solve(sources: Sources, request: Json) -> Json:
     platform = text(request, "platform")
-    try:
-        solver = PlatformSolver(
-            sources=sources,
-            platform=platform,
-            specs=tuple(texts(request, "specs")),
-            virtual=tuple(
-                rattler.GenericVirtualPackage(
-                    rattler.PackageName(text(package, "name")),
-                    rattler.Version(text(package, "version")),
-                    rattler.BuildString(text(package, "build") or "0"),
-                )
-                for package in items(request, "virtual_packages")
-            ),
-        )
-        locked = await _known(sources, platform, items(request, "locked"))
+    with _failures(platform):
+        solver = _solver(sources, request)
         if flag(request, "keep"):
-            before = {record.name.normalized: record for record in locked.values()}
-            before |= _remembered(sources, [one for one in items(request, "locked") if _key(one) not in locked])
-            solved = await solver.change(before, texts(request, "update"))
+            solved = await solver.change(await _before(sources, request), texts(request, "update"))
         else:
+            locked = await _known(sources, platform, items(request, "locked"))
             solved = await solver.solve(prefer=[record for _, record in sorted(locked.items())])
+    return _encode(platform, solved, sources.channels)
+
+
+async def _versions(sources: Sources, request: Json) -> Json:
+    """Return which newer versions of some packages the channels have, the oldest first."""
+    platform, found = text(request, "platform"), dict[str, list[rattler.VersionWithSource]]()
+    with _failures(platform):
+        wanted = {text(one, "name"): rattler.Version(text(one, "version")) for one in items(request, "newer_than")}
+        for record in await sources.records(platform, wanted):
+            if record.version > wanted[record.name.normalized]:
+                found.setdefault(record.name.normalized, []).append(record.version)
+    names: dict[str, Json] = {
+        name: list(dict.fromkeys(str(version) for version in sorted(found.get(name, ())))) for name in sorted(wanted)
+    }
+    return {"platform": platform, "names": names}
+
+
+async def _fits(sources: Sources, request: Json) -> Json:
+    """Return which of the lines, each taken by itself, leave a solution."""
+    platform = text(request, "platform")
+    with _failures(platform):
+        solver, before = _solver(sources, request), await _before(sources, request)
+        fitting: list[Json] = [line for line in texts(request, "lines") if await solver.fits(line, before)]
+    return {"platform": platform, "lines": fitting}
+
+
+@contextmanager
+def _failures(platform: str) -> Iterator[None]:
+    try:
+        yield
     except SolverError as error:
         raise _Unsolved("unsolvable", platform, str(error)) from error
     except InvalidMatchSpecError as error:
         raise _Unsolved("spec", platform, str(error)) from error
+    except NoUpdateError as error:
+        raise _Unsolved("update", platform, str(error)) from error
     except GatewayError as error:
         raise _Unsolved("network", platform, str(error)) from error
-    return _encode(platform, solved, sources.channels)
+
+
+def _solver(sources: Sources, request: Json) -> PlatformSolver:
+    return PlatformSolver(
+        sources=sources,
+        platform=text(request, "platform"),
+        specs=tuple(texts(request, "specs")),
+        virtual=tuple(
+            rattler.GenericVirtualPackage(
+                rattler.PackageName(text(package, "name")),
+                rattler.Version(text(package, "version")),
+                rattler.BuildString(text(package, "build") or "0"),
+            )
+            for package in items(request, "virtual_packages")
+        ),
+    )
+
+
+async def _before(sources: Sources, request: Json) -> Records:
+    """Return the locked packages, those that their channel no longer lists as well."""
+    listed = items(request, "locked")
+    locked = await _known(sources, text(request, "platform"), listed)
+    before = {record.name.normalized: record for record in locked.values()}
+    return before | _remembered(sources, [one for one in listed if _key(one) not in locked])
 
 
 async def _known(

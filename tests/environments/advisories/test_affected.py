@@ -59,7 +59,7 @@ def test_smallest_update_leaves_all_advisories() -> None:
     (found,) = find_affected(lock, advisories)
     assert (found.name, found.version, found.platforms) == ("zarr", "3.0", ("linux-64", "osx-64"))
     assert [one.id for one in found.advisories] == ["A", "B"]
-    assert found.update == "3.1.4"
+    assert found.named_update == "3.1.4"
 
 
 def test_no_update_is_known_where_nothing_is_fixed() -> None:
@@ -68,7 +68,7 @@ def test_no_update_is_known_where_nothing_is_fixed() -> None:
         id="A", aliases=(), summary="", subjects=(Subject(ecosystem="pypi", name="zarr", ranges=(event,), versions=()),)
     )
     (found,) = find_affected(lock_of(*conda("zarr", "3.0")), [open_end])
-    assert found.update is None
+    assert found.named_update is None
 
 
 def test_names_of_pypi_are_mapped_and_libraries_are_not_taken_for_projects() -> None:
@@ -83,7 +83,7 @@ def test_names_of_pypi_are_mapped_and_libraries_are_not_taken_for_projects() -> 
         advisory("C", "openssl", ("0", "3.1"), ecosystem="conda"),
     ]
     found = find_affected(lock, advisories)
-    assert [(one.name, one.platforms, one.update) for one in found] == [
+    assert [(one.name, one.platforms, one.named_update) for one in found] == [
         ("matplotlib-base", ("linux-64", "osx-64"), "4"),
         ("openssl", ("linux-64",), "3.1"),
     ]
@@ -99,12 +99,12 @@ def test_pip_packages_are_found_by_their_own_names() -> None:
         sha256=digest_bytes(b""),
     )
     (found,) = find_affected(lock_of(package), [advisory("A", "ocean-tools", ("0", "1.1"))])
-    assert (found.manager, found.update) == ("pip", "1.1")
+    assert (found.manager, found.named_update) == ("pip", "1.1")
 
 
 def test_versions_that_cannot_be_placed_are_undecided() -> None:
     (found,) = find_affected(lock_of(*conda("zarr", "3.0")), [advisory("A", "zarr", ("a b", "c d"))])
-    assert (found.advisories, [one.id for one in found.undecided], found.update) == ((), ["A"], None)
+    assert (found.advisories, [one.id for one in found.undecided], found.named_update) == ((), ["A"], None)
 
 
 def test_unaffected_lock() -> None:

@@ -24,8 +24,9 @@ _PYTHON = frozenset({"python", "python_abi"})
 class AffectedPackage:
     """A package with known faults, on the platforms where it has this version.
 
-    ``update`` is the smallest newer version that none of the advisories is about, as far as they say; None if they
-    name none. ``undecided`` are advisories whose ranges and this version cannot be ordered.
+    ``undecided`` are advisories whose ranges and this version cannot be ordered. ``subjects`` is what all advisories
+    say of the package, those too that are not about this version. ``named_update`` is the smallest newer version that
+    they name and none of them is about, whether anybody has it or not; None if they name none.
     """
 
     name: str
@@ -34,7 +35,12 @@ class AffectedPackage:
     platforms: tuple[str, ...]
     advisories: tuple[Advisory, ...]
     undecided: tuple[Advisory, ...]
-    update: str | None
+    subjects: tuple[Subject, ...]
+    named_update: str | None
+
+    def is_free(self, version: str) -> bool:
+        """Answer whether it is certain that none of the advisories is about this version of the package."""
+        return all(is_affected(subject, version) is False for subject in self.subjects)
 
 
 def find_affected(lock: Lock, advisories: Iterable[Advisory]) -> tuple[AffectedPackage, ...]:
@@ -69,6 +75,7 @@ def _judge(
     undecided = {advisory.id: advisory for advisory, answer in answers if answer is None}
     if not affecting and not undecided:
         return None
+    subjects_of_it = tuple(subject for _, subject in pairs)
     return AffectedPackage(
         name=package.name,
         manager=package.manager,
@@ -76,7 +83,8 @@ def _judge(
         platforms=platforms,
         advisories=tuple(affecting.values()),
         undecided=tuple(undecided[key] for key in undecided if key not in affecting),
-        update=_smallest_update(package.version, [subject for _, subject in pairs]),
+        subjects=subjects_of_it,
+        named_update=_smallest_named(package.version, subjects_of_it),
     )
 
 
@@ -94,7 +102,7 @@ def _names(package: LockedPackage) -> list[tuple[str, str]]:
     return names
 
 
-def _smallest_update(version: str, subjects: list[Subject]) -> str | None:
+def _smallest_named(version: str, subjects: tuple[Subject, ...]) -> str | None:
     candidates: list[_Candidate] = [
         (subject, one.order, event.version)
         for subject in subjects
