@@ -12,9 +12,15 @@ from tests.testbed.fault_proxy import FaultProxy, run_fault_proxy
 from tests.testbed.registry import Registry, run_registry
 from tests.testbed.shell import make_shell_archive
 
+from bindery.core import NoProgress
+from bindery.images import Image, store_layout
+from bindery.images.base import ensure_base
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from bindery.core import Store
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +41,34 @@ def fault_proxy(registry: Registry) -> Iterator[FaultProxy]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return certificates of 127.0.0.1."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def debian_base_lock(test_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ``base.lock`` of the real base of the machine's Debian mirror, which the test store keeps."""
+    lock = tmp_path_factory.mktemp("base") / "base.lock"
+    ensure_base(
+        lock,
+        "debian:bookworm",
+        update=False,
+        layout=store_layout(test_store),
+        store=test_store,
+        progress=NoProgress(),
+    )
+    return lock
+
+
+@pytest.fixture(scope="session")
+def debian_base(test_store: Store, debian_base_lock: Path) -> Image:
+    """Return the real base of Debian packages, in the layout of the test store; made once on a machine."""
+    return ensure_base(
+        debian_base_lock,
+        None,
+        update=False,
+        layout=store_layout(test_store),
+        store=test_store,
+        progress=NoProgress(),
+    )
 
 
 @pytest.fixture(scope="session")
