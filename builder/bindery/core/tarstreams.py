@@ -37,13 +37,20 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TarMember:
-    """A file (``open`` gives ``size_bytes`` bytes), a symbolic link (``target``), or a folder (neither)."""
+    """A file (``open`` gives ``size_bytes`` bytes), a symbolic link (``target``), a ``hardlink``, or a folder.
+
+    ``hardlink`` is the path of another member, a file. Owners are numbers; nobody's name is written. A path that is not
+    UTF-8 is given as Python gives it (PEP 383).
+    """
 
     path: str
     mode: int
     size_bytes: int = 0
     open: Callable[[], AbstractContextManager[Source]] | None = None
     target: str | None = None
+    hardlink: str | None = None
+    uid: int = 0
+    gid: int = 0
 
 
 def bytes_member(path: str, data: bytes, mode: int = PLAIN) -> TarMember:
@@ -69,20 +76,26 @@ def folder_member(path: str) -> TarMember:
     return TarMember(path=path, mode=EXECUTABLE)
 
 
+def hard_link_member(path: str, to: str, mode: int = PLAIN) -> TarMember:
+    """Return another name of the member ``to``, whose mode it has to repeat."""
+    return TarMember(path=path, mode=tidy_mode(mode), hardlink=to)
+
+
 def tidy_mode(mode: int) -> int:
     """Return 0755 if the owner may execute, else 0644: the rest of a mode is the umask of some machine."""
     return EXECUTABLE if mode & 0o100 else PLAIN
 
 
 def write_tar(members: Iterable[TarMember], sink: Sink, *, epoch_s: int) -> None:
-    """Write an archive of the members, sorted by path, all of the same time, owned by root.
+    """Write an archive of the members, sorted by path, all of the same time; hard links come last.
 
     Raises:
         OSError: a file is shorter than it was said to be.
 
     """
     written = 0
-    for member in sorted(members, key=lambda member: member.path.encode()):
+    # A hard link can only be made to what has been unpacked.
+    for member in sorted(members, key=lambda member: (member.hardlink is not None, _bytes(member.path))):
         header = _header(member, epoch_s)
         sink.write(header)
         written += len(header)
@@ -96,11 +109,18 @@ def write_tar(members: Iterable[TarMember], sink: Sink, *, epoch_s: int) -> None
 def _header(member: TarMember, epoch_s: int) -> bytes:
     info = tarfile.TarInfo(member.path)
     info.mode, info.mtime, info.size = member.mode, epoch_s, member.size_bytes
-    if member.target is not None:
+    info.uid, info.gid = member.uid, member.gid
+    if member.hardlink is not None:
+        info.type, info.linkname = tarfile.LNKTYPE, member.hardlink
+    elif member.target is not None:
         info.type, info.linkname = tarfile.SYMTYPE, member.target
     elif member.open is None:
         info.type = tarfile.DIRTYPE
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
 
 
 def _copy(member: TarMember, stream: Source, sink: Sink) -> int:

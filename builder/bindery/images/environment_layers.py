@@ -1,0 +1,225 @@
+"""An environment's layers, made on all cores, and not made again when nothing in them has changed.
+
+What a layer holds is known without reading a file: paths, digests, modes and links. Their digest is the layer's key,
+and under it the store remembers which blob came of it. Files are compared with their digests while a layer is written,
+so that a damaged store gives an error and not an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from bindery.core import BadInput, ToolFailed, digest_bytes, digest_file, encode_json, write_file
+from bindery.core.tarstreams import TarMember, link_member
+from bindery.images.compression import COMPRESSOR, compressing_threads, usable_cores
+from bindery.images.documents import Node
+from bindery.images.layer_plan import LayerPlan, plan_layers
+from bindery.images.layers import Layer, write_layer
+from bindery.images.manifest import LAYER_GZIP, Descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from bindery.core import Json, Progress, Store, Task
+    from bindery.core.tarstreams import Source
+    from bindery.images.layout import Layout
+    from bindery.prefixes import LinkedPrefix
+    from bindery.prefixes.linked_record import LinkedEntry
+
+FORMAT = 1  # of the bytes of environment layers; it is part of every key
+KIND = "layer"
+REST = "environment"
+_MOST_AT_ONCE = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnvironmentLayer:
+    """A layer that is to be: its title, where its files are, how the image calls that folder, and what is in it."""
+
+    title: str
+    root: Path
+    target: str
+    entries: Mapping[str, LinkedEntry]
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes its files have."""
+        return sum(entry.size_bytes for entry in self.entries.values())
+
+    @property
+    def key(self) -> str:
+        """What it is remembered under: another layer has another one."""
+        items: list[Json] = [
+            [path, entry.kind, entry.sha256, entry.mode, entry.target] for path, entry in sorted(self.entries.items())
+        ]
+        return digest_bytes(encode_json([FORMAT, COMPRESSOR, self.target, items])).hex
+
+
+def plan_environment(linked: LinkedPrefix) -> tuple[EnvironmentLayer, ...]:
+    """Return the environment's layers, the lowest first; every file and link is in exactly one."""
+    by_package: dict[str, dict[str, LinkedEntry]] = {}
+    for path, entry in linked.entries.items():
+        by_package.setdefault(entry.package, {})[path] = entry
+    named = [(name, linked.archives.get(name, 0)) for name in by_package if name]
+    plans = [*plan_layers(named), LayerPlan(title=REST, packages=("",))]
+    return tuple(
+        EnvironmentLayer(
+            title=plan.title,
+            root=linked.root,
+            target=linked.target,
+            entries={path: entry for name in plan.packages for path, entry in by_package.get(name, {}).items()},
+        )
+        for plan in plans
+        if any(name in by_package for name in plan.packages)
+    )
+
+
+def ensure_environment_layers(
+    linked: LinkedPrefix, layout: Layout, store: Store, progress: Progress
+) -> tuple[Layer, ...]:
+    """Return the environment's layers, the lowest first, after making those that the layout had not.
+
+    Raises:
+        BadInput: a file of the environment is not what it was when it was linked.
+        ToolFailed: the disk is full or cannot be written.
+
+    """
+    planned = {layer.key: layer for layer in plan_environment(linked)}
+    known = {key: _remembered(key, layer.title, layout, store) for key, layer in planned.items()}
+    missing = {key: layer for key, layer in planned.items() if known[key] is None}
+    made = _make(missing, layout, store, progress) if missing else {}
+    return tuple(known[key] or made[key] for key in planned)
+
+
+def _make(
+    missing: Mapping[str, EnvironmentLayer], layout: Layout, store: Store, progress: Progress
+) -> Mapping[str, Layer]:
+    made: dict[str, Layer] = {}
+    stop = threading.Event()
+    total = sum(layer.size_bytes for layer in missing.values())
+    with (
+        progress.task("Writing layers", total, "bytes") as task,
+        compressing_threads() as compressing,
+        ThreadPoolExecutor(min(usable_cores(), _MOST_AT_ONCE), thread_name_prefix="layer") as writing,
+    ):
+        watch = _Watch(task, stop)
+        # The largest first: what is begun last should not take longest.
+        order = sorted(missing, key=lambda key: -missing[key].size_bytes)
+        started = {
+            writing.submit(_ensure, key, missing[key], _Place(layout, store), watch, compressing): key for key in order
+        }
+        try:
+            for future in as_completed(started):
+                made[started[future]] = future.result()
+        except BaseException:
+            stop.set()
+            writing.shutdown(wait=True, cancel_futures=True)
+            raise
+    return made
+
+
+def _ensure(key: str, layer: EnvironmentLayer, place: _Place, watch: _Watch, compressing: ThreadPoolExecutor) -> Layer:
+    with place.store.lock(KIND, key):
+        # Another process may have made it while this one waited.
+        found = _remembered(key, layer.title, place.layout, place.store)
+        if found is None:
+            members = (_member(layer, path, entry, watch) for path, entry in layer.entries.items())
+            found = write_layer(members, place.layout, title=layer.title, threads=compressing)
+            _remember(key, found, place.layout, place.store)
+    return found
+
+
+def _member(layer: EnvironmentLayer, path: str, entry: LinkedEntry, watch: _Watch) -> TarMember:
+    inside = f"{layer.target.strip('/')}/{path}"
+    if entry.kind == "link":
+        return link_member(inside, entry.target)
+    source = layer.root / path
+    return TarMember(
+        path=inside,
+        mode=entry.mode,
+        size_bytes=entry.size_bytes,
+        open=lambda: _open_verified(source, entry, watch),
+    )
+
+
+@contextmanager
+def _open_verified(path: Path, entry: LinkedEntry, watch: _Watch) -> Iterator[Source]:
+    """Yield the file's bytes, which have the entry's digest if the context ends without an error."""
+    try:
+        stream = path.open("rb", buffering=0)
+    except FileNotFoundError as error:
+        raise BadInput("is missing", str(path), _fix(path)) from error
+    with stream:
+        reader = _Watched(stream, watch)
+        yield reader
+        if reader.state.hexdigest() != entry.sha256 or stream.read(1):
+            raise BadInput("is not what it was when it was linked", str(path), _fix(path))
+
+
+def _fix(path: Path) -> str:
+    return f"remove the environment that it belongs to, and build again: {path}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    layout: Layout
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    task: Task
+    stop: threading.Event
+
+
+class _Watched:
+    """A file that is digested and counted, and that ends when the whole work has been given up."""
+
+    def __init__(self, stream: IO[bytes], watch: _Watch) -> None:
+        self._stream = stream
+        self._watch = watch
+        self.state = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._watch.stop.is_set():
+            raise ToolFailed("was given up")
+        data = self._stream.read(size)
+        self.state.update(data)
+        self._watch.task.advance(len(data))
+        return data
+
+
+def _remembered(key: str, title: str, layout: Layout, store: Store) -> Layer | None:
+    """Return the layer if the store remembers it, and its blob is there, with the bytes that were written."""
+    path = store.path(KIND, key)
+    try:
+        node = Node.of_document(path.read_bytes(), str(path))
+        digest, diff_id = node.digest("digest"), node.digest("diff_id")
+        size_bytes, time_ns = node.number("size_bytes"), node.number("time_ns")
+    except (FileNotFoundError, BadInput):
+        return None
+    if not layout.has_blob(digest, size_bytes):
+        return None
+    blob = layout.blob_path(digest)
+    if blob.stat().st_mtime_ns != time_ns and digest_file(blob) != digest:
+        return None
+    descriptor = Descriptor(media_type=LAYER_GZIP, digest=digest, size_bytes=size_bytes)
+    return Layer(descriptor=descriptor, diff_id=diff_id, title=title)
+
+
+def _remember(key: str, made: Layer, layout: Layout, store: Store) -> None:
+    blob = made.descriptor.digest
+    record: dict[str, Json] = {
+        "digest": str(blob),
+        "diff_id": str(made.diff_id),
+        "size_bytes": made.descriptor.size_bytes,
+        # A blob that was touched since is read again before it is believed.
+        "time_ns": layout.blob_path(blob).stat().st_mtime_ns,
+    }
+    write_file(store.path(KIND, key), encode_json(record))
