@@ -134,30 +134,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self) -> None:
         fault = self._fault()
-        length = int(self.headers.get("Content-Length", "0"))
-        body = _Body(self.rfile, length, fault.cut_request)
-        status = 0
-        if self.headers.get("Expect", "").lower() == "100-continue":
-            self.send_response_only(100)
-            self.end_headers()
+        body = _Body(self.rfile, int(self.headers.get("Content-Length", "0")), fault.cut_request)
         try:
             if fault.status:
                 body.drain()
-                status = fault.status
+                self._note(fault.status, body)
                 self._send(fault.status, dict(fault.headers), fault.body or b"")
             else:
-                status = self._ask(body, fault)
-        finally:
-            passed = Passed(
-                method=self.command,
-                path=self.path,
-                connection=self.client_address,
-                headers=dict(self.headers),
-                status=status,
-                sent_bytes=body.taken,
-            )
-            with self.server.proxy.lock:
-                self.server.proxy.passed.append(passed)
+                self._ask(body, fault)
+        except _CutError:
+            if body.is_cut:
+                self._note(0, body)
+            raise
+
+    def _note(self, status: int, body: _Body) -> None:
+        """Remember the request, before its answer is sent: whoever has the answer finds it here."""
+        passed = Passed(
+            method=self.command,
+            path=self.path,
+            connection=self.client_address,
+            headers=dict(self.headers),
+            status=status,
+            sent_bytes=body.taken,
+        )
+        with self.server.proxy.lock:
+            self.server.proxy.passed.append(passed)
 
     def _fault(self) -> Fault:
         with self.server.proxy.lock:
@@ -166,7 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
                     return fault
         return Fault()
 
-    def _ask(self, body: _Body, fault: Fault) -> int:
+    def _ask(self, body: _Body, fault: Fault) -> None:
         host, _, port = self.server.upstream.partition(":")
         connection = HTTPConnection(host, int(port))
         try:
@@ -181,8 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             except BrokenPipeError:
                 pass  # the server has answered already
             answer = connection.getresponse()
+            self._note(answer.status, body)
             self._pass_back(answer, fault)
-            return answer.status
         finally:
             connection.close()
 
@@ -222,10 +223,12 @@ class _Body:
     def __init__(self, stream: BufferedIOBase, length: int, cut: int | None) -> None:
         self._stream, self._left, self._cut = stream, length, cut
         self.taken = 0
+        self.is_cut = False
 
     def read(self, size: int) -> bytes:
         if self._cut is not None:
             if self.taken >= self._cut:
+                self.is_cut = True
                 raise _CutError
             size = min(size, self._cut - self.taken)
         data = self._stream.read(min(size, self._left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx
@@ -27,8 +28,6 @@ def test_the_registry_answers(registry: Registry) -> None:
 def test_one_with_a_password_asks_for_it_over_tls(tmp_path: Path, certificates: Certificates) -> None:
     with run_registry(tmp_path, with_password=True, certificates=certificates) as closed:
         assert closed.url.startswith("https://127.0.0.1:")
-        import ssl  # noqa: PLC0415
-
         trust = ssl.create_default_context(cafile=closed.ca)
         with httpx.Client(verify=trust) as client:
             assert client.get(f"{closed.url}/v2/").status_code == 401

@@ -255,9 +255,7 @@ class Transport:
         except _NoTlsError as error:
             if is_loopback(self.host):
                 raise
-            raise ToolFailed(
-                f"does not speak TLS: {error.what}", self.host, "use --plain-http, if you trust the network up to it"
-            ) from error
+            raise ToolFailed(error.what, self.host, "use --plain-http, if you trust the network up to it") from error
 
     def _fetch_token(self, wanted: TokenRequest) -> bytes | int:
         headers = {"Authorization": wanted.basic} if wanted.basic else {}
@@ -294,7 +292,7 @@ class Transport:
                         "set SSL_CERT_FILE to a file with the certificate of whoever signed it",
                     )
                 case ssl.SSLError() if cause.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
-                    return _NoTlsError(f"cannot be reached: {cause.reason}")
+                    return _NoTlsError(f"does not speak TLS ({cause.reason})")
                 case socket.gaierror() if cause.errno in _NO_NAME:
                     return ToolFailed("there is no host of that name", self.host)
                 case _:

@@ -22,6 +22,7 @@ def workers(client: RegistryClient) -> Iterator[Callable[[Callable[[Descriptor],
 
     If one fails, or the user interrupts us, the client is stopped: it is of no use afterwards.
     """
+    client.transport.url("/v2/")  # whether it can be reached is found out once, not by each thread
     with ThreadPoolExecutor(PARALLEL) as pool:
 
         def run(work: Callable[[Descriptor], T], blobs: Sequence[Descriptor]) -> list[T]:
