@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
+    from bindery.images.build import BuildRequest, build_image, build_in_docker, plan_build
+    from bindery.images.buildpack.making import MakingOptions
+    from bindery.images.buildpack.plan import BuildPlan, PlannedLayer
+    from bindery.images.buildpack.runtime_files import Place
+    from bindery.images.buildpack.sources import check_name, parse_source
+    from bindery.images.buildpack.users import User
     from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image, store_layout
     from bindery.images.manifest import (
         Descriptor,
@@ -29,6 +35,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BuildPlan",
+    "BuildRequest",
+    "MakingOptions",
+    "Place",
+    "PlannedLayer",
+    "User",
+    "build_image",
+    "build_in_docker",
+    "check_name",
+    "parse_source",
+    "plan_build",
     "ContainerTarget",
     "DaemonTarget",
     "Descriptor",

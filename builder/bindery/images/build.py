@@ -1,0 +1,112 @@
+"""``bindery build``: an environment, a folder or a repository becomes an image, through repo2docker.
+
+repo2docker fetches, finds the files that configure the image, and picks the buildpack; our engine makes the image of
+what our buildpack hands over. An image that was made before, of the same inputs, is only named again.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bindery.core import BadInput, ToolFailed, WrongUse, host_platform, parse_digest, run_process
+from bindery.images.buildpack.application import Repository, run_application
+from bindery.images.buildpack.making import MakingOptions
+from bindery.images.buildpack.runtime_files import Place
+from bindery.images.buildpack.sources import EnvironmentSource, FolderSource, GitSource
+from bindery.images.buildpack.staging import staged
+from bindery.images.engine import OciEngine
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from repo2docker.engine import ContainerEngine
+
+    from bindery.core import Digest, Progress, Store
+    from bindery.environments import Environment
+    from bindery.images.buildpack.plan import BuildPlan
+    from bindery.images.buildpack.sources import Source
+    from bindery.images.layout import Image
+
+Engine = Literal["oci", "docker"]
+ANSWER_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRequest:
+    """What to build: of which source, called what (``name:tag``), by which engine, where in the image."""
+
+    source: Source
+    name: str
+    engine: Engine = "oci"
+    making: MakingOptions = field(default_factory=MakingOptions)
+    place: Place = field(default_factory=Place)
+    subdir: str = ""
+    platform: str = field(default_factory=host_platform)
+
+
+def build_image(request: BuildRequest, *, store: Store, progress: Progress) -> Image:
+    """Return the image, which the store's layout has under the request's name.
+
+    Raises:
+        WrongUse: something would have to run in a container, or it is open where packages come from.
+        BadInput: the repository, one of its files, the lock, the base or a package cannot be used.
+        ToolFailed: a tool, the network or the disk failed.
+
+    """
+    engine = _run(replace(request, engine="oci"), plans_only=False, store=store, progress=progress)
+    if not isinstance(engine, OciEngine) or engine.made is None:
+        raise ToolFailed("made no image", "the engine oci")
+    return engine.made
+
+
+def build_in_docker(request: BuildRequest, *, store: Store, progress: Progress) -> Digest:
+    """Return the ID of the image, which a Docker engine has under the request's name.
+
+    Raises:
+        BadInput: as for ``build_image``.
+        ToolFailed: there is no docker or no buildx, or a step failed in it; or as for ``build_image``.
+
+    """
+    _run(replace(request, engine="docker"), plans_only=False, store=store, progress=progress)
+    asked = ["docker", "image", "inspect", "--format", "{{.Id}}", request.name]
+    answer = run_process(asked, env=os.environ, cwd=Path("/"), timeout_s=ANSWER_TIMEOUT_S)
+    return parse_digest(answer.stdout.decode().strip())
+
+
+def plan_build(request: BuildRequest, *, store: Store, progress: Progress) -> BuildPlan:
+    """Return what ``build_image`` would make; a repository is fetched for it, packages and base are not.
+
+    Raises:
+        WrongUse: only the engine oci plans; or as for ``build_image``.
+        BadInput: as for ``build_image``.
+        ToolFailed: as for ``build_image``.
+
+    """
+    if request.engine != "oci":
+        raise WrongUse("only the engine oci knows its layers before it makes them", "--dry-run", "leave it out")
+    engine = _run(request, plans_only=True, store=store, progress=progress)
+    if not isinstance(engine, OciEngine) or engine.planned is None:
+        raise ToolFailed("planned no image", "the engine oci")
+    return engine.planned
+
+
+def _run(request: BuildRequest, *, plans_only: bool, store: Store, progress: Progress) -> ContainerEngine:
+    place: AbstractContextManager[Path | str]
+    chosen: Environment | None = None
+    ref: str | None = None
+    match request.source:
+        case EnvironmentSource(environment=chosen):
+            place = staged(request.source)
+        case FolderSource(folder=folder):
+            if request.subdir and not (folder / request.subdir).is_dir():
+                raise BadInput(f"there is no folder {request.subdir}", str(folder))
+            place = nullcontext(folder)
+        case GitSource(url=url, ref=ref):
+            place = nullcontext(url)
+    with place as found:
+        repository = Repository(place=str(found), ref=ref, chosen=chosen)
+        return run_application(request, repository, plans_only=plans_only, store=store, progress=progress)
