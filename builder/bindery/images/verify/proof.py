@@ -1,0 +1,105 @@
+"""An image → everything in which it is not what it must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput
+from bindery.images.verify.compare import compare_trees
+from bindery.images.verify.expected import BASE, BaseContent, expect_tree
+from bindery.images.verify.findings import ImageFinding
+from bindery.images.verify.overlay import Overlay
+from bindery.images.verify.settings import compare_annotations, compare_config
+from bindery.images.verify.source import layout_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bindery.core import Progress
+    from bindery.images.layout import Image
+    from bindery.images.verify.entries import Oddity
+    from bindery.images.verify.expected import ExpectedImage, ExpectedTree
+    from bindery.images.verify.source import ImageSource, ReadImage
+
+# What an engine lays into every container, whatever the image has there, and where a container's processes may write.
+_ENGINES_OWN = ("/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/mtab")
+_ENGINES_FOLDERS = ("/dev/", "/proc/", "/sys/")
+_WRITABLE = ("/run/", "/tmp/", "/var/tmp/", "/home/")  # noqa: S108 - named, not used
+_FIX = "bindery build --update-base"
+
+
+def verify_image(source: ImageSource, expected: ExpectedImage, *, progress: Progress) -> tuple[ImageFinding, ...]:
+    """Return where the image differs from what it must be, sorted by path: nothing, if it is sound.
+
+    Every layer is read as a stream; memory holds what layers say of their paths, and no content.
+
+    Raises:
+        BadInput: a part of what is expected cannot be read.
+        ToolFailed: the network, the engine or the disk failed.
+
+    """
+    tree = expect_tree(expected)
+    image = source.read(progress)
+    findings = [*image.findings, *_compare_base(expected.base, image), *_compare_trees(tree, expected, image)]
+    if expected.config is not None and image.config is not None:
+        findings += compare_config(expected.config, image.config)
+    if expected.annotations is not None and image.annotations is not None:
+        findings += compare_annotations(expected.annotations, image.annotations)
+    return tuple(sorted(dict.fromkeys(findings), key=lambda one: (one.path, one.layer, one.what, one.detail)))
+
+
+def read_base(base: Image, *, progress: Progress) -> BaseContent:
+    """Return what the pinned base holds.
+
+    Raises:
+        BadInput: a blob of it is damaged or missing.
+
+    """
+    read = layout_source(base).read(progress)
+    for finding in read.findings:
+        raise BadInput(f"the base is damaged: {finding.layer}: {finding.detail}", str(base.descriptor.digest), _FIX)
+    return BaseContent(diff_ids=base.config.diff_ids, layers=tuple(layer.content for layer in read.layers))
+
+
+def _compare_base(base: BaseContent | None, image: ReadImage) -> Iterator[ImageFinding]:
+    if base is None or image.is_flat:
+        return
+    for number, diff_id in enumerate(base.diff_ids):
+        there = image.layers[number] if number < len(image.layers) else None
+        if there is None or there.content.sha256 != diff_id.hex:
+            detail = f"is not layer {number + 1} of the base, {diff_id}"
+            yield ImageFinding(package=BASE, path="", layer=there.label if there else "", what="digest", detail=detail)
+
+
+def _compare_trees(tree: ExpectedTree, expected: ExpectedImage, image: ReadImage) -> Iterator[ImageFinding]:
+    overlay = Overlay()
+    labels = [layer.label for layer in image.layers]
+    for number, layer in enumerate(image.layers):
+        overlay.lay(number, layer.content.entries, is_flat=image.is_flat)
+        for oddity in layer.content.oddities:
+            overlay.oddities.append((number, oddity))
+    inside = f"{tree.environment}/"
+
+    def judges(path: str) -> bool:
+        return expected.is_complete or path.startswith(inside)
+
+    for finding in compare_trees(tree, overlay, labels, judges):
+        if not (image.is_flat and _is_of_running(finding)):
+            yield finding
+    for number, oddity in overlay.oddities:
+        if oddity not in tree.oddities:
+            yield _odd(oddity, tree, labels[number])
+
+
+def _is_of_running(finding: ImageFinding) -> bool:
+    """Answer whether it is only that the container runs, or has run."""
+    if finding.path in _ENGINES_OWN or f"{finding.path}/".startswith(_ENGINES_FOLDERS):
+        return True
+    return finding.what == "added" and finding.path.startswith(_WRITABLE)
+
+
+def _odd(oddity: Oddity, tree: ExpectedTree, label: str) -> ImageFinding:
+    path = oddity.path if oddity.path.startswith("/") or not oddity.path else f"/{oddity.path}"
+    return ImageFinding(
+        package=tree.packages.get(oddity.path, ""), path=path, layer=label, what="odd", detail=oddity.detail
+    )

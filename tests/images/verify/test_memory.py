@@ -1,0 +1,29 @@
+"""Layers are read as streams: memory does not grow with what is in them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("measure_memory.py")
+MOST_BYTES = 300 << 20
+
+
+def measure(large_bytes: int, small_files: int) -> tuple[int, int]:
+    command = [sys.executable, str(SCRIPT), str(large_bytes), str(small_files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    findings, size_bytes = done.stdout.split()
+    return int(findings), int(size_bytes)
+
+
+def test_half_a_gigabyte_and_sixty_thousand_files_take_less_than_the_limit() -> None:
+    findings, most_bytes = measure(512 << 20, 60_000)
+    assert findings == 0
+    assert most_bytes < MOST_BYTES
+
+
+def test_four_times_the_bytes_take_no_more_memory() -> None:
+    _, few = measure(32 << 20, 1000)
+    _, many = measure(128 << 20, 1000)
+    assert many < few * 1.2
