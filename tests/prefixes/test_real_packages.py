@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,16 +14,17 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import start_new_kernel
 from tests.conftest import ROOT, find_python
 
-from bindery.core import NoProgress, Store, host_platform, read_settings
+from bindery.core import NoProgress, Store, digest_file, host_platform, read_settings
 from bindery.environments import find_environment, realise
-from bindery.prefixes import ensure_prefix, process_environ, register_kernel, verify_prefix
+from bindery.prefixes import bytecode, ensure_linked, ensure_prefix, process_environ, register_kernel, verify_prefix
+from bindery.prefixes.expected import expect_tree
+from bindery.prefixes.making import gather_contents
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bindery.environments import Realised
     from bindery.prefixes import Prefix
 
+TARGET = "/srv/conda/envs/notebook"
 NEEDED = frozenset(
     """
     asttokens click comm debugpy decorator executing ipykernel ipython ipython-pygments-lexers jedi jupyter-client
@@ -71,6 +74,31 @@ def prefix(small: Realised, test_store: Store) -> Prefix:
 
 def test_a_prefix_is_what_its_lock_makes(small: Realised, prefix: Prefix, test_store: Store) -> None:
     assert verify_prefix(prefix.path, small, store=test_store, progress=NoProgress()) == ()
+
+
+def test_bytes_follow_from_the_package_alone(
+    small: Realised, test_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linked = ensure_linked(small, TARGET, store=test_store, progress=NoProgress())
+    tree = expect_tree(gather_contents(small, test_store, NoProgress()), TARGET, small.platform)
+    compiled = [path for path in linked.entries if path.endswith(".pyc")]
+    elsewhere = tmp_path / "another folder"
+    shutil.copytree(linked.root, elsewhere, symlinks=True, ignore=shutil.ignore_patterns("*.pyc"), copy_function=_link)
+    # Another number of cores, each package in a process of its own, other hashes of strings, another clock.
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(bytecode, "BATCH", 1)
+    monkeypatch.setattr(
+        bytecode, "ENVIRON", {"LC_ALL": "POSIX", "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "HOME": str(tmp_path)}
+    )
+    bytecode.compile_bytecode(tree, elsewhere, NoProgress())
+    assert len(compiled) > 1000
+    assert {path: digest_file(elsewhere / path).hex for path in compiled} == {
+        path: linked.entries[path].sha256 for path in compiled
+    }
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)
 
 
 def test_its_python_runs_and_writes_nothing_into_it(small: Realised, prefix: Prefix, test_store: Store) -> None:

@@ -146,6 +146,15 @@ def test_bytecode_is_found_missing_and_found_added(prefix: Path, verify: Callabl
     ]
 
 
+def test_a_source_that_is_gone_is_said_and_so_is_its_bytecode(prefix: Path, verify: Callable[[], Rows]) -> None:
+    package = f"{LIBRARY}/site-packages/tool"
+    (prefix / package / "__init__.py").unlink()
+    assert [row[:3] for row in verify()] == [
+        ("tool", f"{package}/__init__.py", "missing"),
+        ("tool", f"{package}/__pycache__/__init__.{TAG}.pyc", "changed"),
+    ]
+
+
 def test_a_changed_interpreter_is_not_asked(prefix: Path, verify: Callable[[], Rows], tmp_path: Path) -> None:
     overwrite(prefix / f"bin/python{PYTHON}", f"#!/bin/sh\ntouch {tmp_path}/ran\n".encode())
     rows = verify()

@@ -12,14 +12,17 @@ from bindery.core import ToolFailed, encode_json, parse_json, run_process
 from bindery.prefixes.linking import full_disk
 
 if TYPE_CHECKING:
-    from bindery.core import Progress, Task
+    from bindery.core import Json, Progress, Task
     from bindery.prefixes.tree import ExpectedTree
 
 SCRIPT = Path(__file__).with_name("bytecode_script.py")
 TIMEOUT_S = 1800.0
-BATCH = 1000
-"""Sources per process: enough that starting Python does not count, few enough that the bar moves."""
+BATCH = 500
+"""Sources per process, but for larger packages: enough that starting Python does not count, few enough that the bar
+moves."""
 
+ENVIRON = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+"""Of the compiling process, whoever runs Bindery."""
 NOT_COMPILABLE = "not compilable"
 
 
@@ -49,32 +52,43 @@ def check_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> dict[s
 def _run(tree: ExpectedTree, root: Path, task: Task, *, check: bool) -> dict[str, str]:
     if tree.python is None:
         return {}
-    sources = tree.sources
-    # Neighbours differ in size less than packages do, so every batch takes one of each.
-    count = -(-len(sources) // BATCH)
-    batches = [sources[start::count] for start in range(count)]
     executable = root / tree.python.executable
-    # Isolated, without site-packages, and without any bytecode that is there: what is to be checked must not run.
-    command: list[str | Path] = [executable, "-I", "-S", "-B", "-X", f"pycache_prefix={root}/.none", SCRIPT]
+    # Isolated, without site-packages, and without any bytecode that is there: what is to be checked must not run. The
+    # order in which sets are walked has no part in the result, since 3.11; the seed is for those before.
+    command: list[str | Path] = [executable, "-s", "-S", "-B", "-X", f"pycache_prefix={root}/.none", SCRIPT]
     states: dict[str, str] = {}
 
-    def run(batch: tuple[str, ...]) -> list[tuple[str, str]]:
-        order = encode_json({"root": str(root), "prefix": tree.prefix, "check": check, "sources": list(batch)})
+    def run(batch: list[Json]) -> list[tuple[str, str]]:
+        order = encode_json({"root": str(root), "prefix": tree.prefix, "check": check, "packages": batch})
         try:
-            finished = run_process(
-                command, env={"LC_ALL": "C.UTF-8"}, cwd=root, timeout_s=TIMEOUT_S, stdin=order + b"\n"
-            )
+            finished = run_process(command, env=ENVIRON, cwd=root, timeout_s=TIMEOUT_S, stdin=order + b"\n")
         except ToolFailed as error:
             raise full_disk(error.what, root) or error from error
         return [_state(line, executable) for line in finished.stdout.splitlines()]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for answers in pool.map(run, batches):
+        for answers in pool.map(run, _batches(tree)):
             states |= dict(answers)
             task.advance(len(answers))
-    if states.keys() != set(sources):
-        raise ToolFailed(f"compiled {len(states)} of {len(sources)} files", str(executable))
+    if states.keys() != set(tree.sources):
+        raise ToolFailed(f"compiled {len(states)} of {len(tree.sources)} files", str(executable))
     return states
+
+
+def _batches(tree: ExpectedTree) -> list[list[Json]]:
+    """Return whole packages, sorted sources each, the longest batch first; no package's bytes depend on another's."""
+    packages: dict[str, list[Json]] = {}
+    for source in tree.sources:
+        packages.setdefault(tree.entries[source].package, []).append(source)
+    batches: list[list[Json]] = []
+    room = 0
+    for sources in sorted(packages.values(), key=len, reverse=True):
+        if room < len(sources):
+            batches.append([])
+            room = BATCH
+        batches[-1].append(sources)
+        room -= len(sources)
+    return batches
 
 
 def _state(line: bytes, executable: Path) -> tuple[str, str]:

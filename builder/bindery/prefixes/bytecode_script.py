@@ -1,16 +1,25 @@
 """Run by the prefix's own Python, alone, without anything of Bindery: compiles files, or checks what is compiled.
 
-One JSON line on stdin: {"root", "prefix", "check", "sources"}. One JSON line per source on stdout: [source, state],
-where the state is "compiled", "not compilable", "same", "different" or "missing". ``root`` is where the tree is,
-``prefix`` where it will be: the code objects name that place. The form is unchecked-hash (PEP 552): the store's files
-are read-only, so Python need not look at a source again.
+One JSON line on stdin: {"root", "prefix", "check", "packages"}, the last a list of sources per package. One JSON line
+per source on stdout: [source, state]; the states are "compiled", "not compilable", "same", "different" and "missing".
+``root`` is where the tree is, ``prefix`` where it will be: the code objects name that place. The form is unchecked-hash
+(PEP 552): the store's files are read-only, so Python need not look at a source again.
+
+The bytes depend on what the process has met before: which equal constants share one object follows from the strings
+that happen to be interned (3.12 keeps those of every file that it ever compiled). So each package is compiled in a fork
+of a process that has compiled nothing, in the order of its sources: the same package gives the same bytes.
 """
+
+import sys
+
+if not sys.flags.isolated:
+    # This file's folder, whose modules are none of the standard library's. Only Python 3.11 has an option for that.
+    sys.path.pop(0)
 
 import importlib.util
 import json
 import marshal
 import os
-import sys
 import warnings
 
 HEAD = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
@@ -19,13 +28,30 @@ HEAD = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
 def main() -> None:
     """Answer one order."""
     order = json.loads(sys.stdin.readline())
-    root, prefix, check = order["root"], order["prefix"], order["check"]
     # What a source warns of has nothing to do with whoever installs it.
     warnings.simplefilter("ignore")
-    for source in order["sources"]:
-        state = handle(root, prefix, source, check=check)
-        sys.stdout.write(json.dumps([source, state]) + "\n")
+    for sources in order["packages"]:
+        child = os.fork()
+        if not child:
+            handle_package(order["root"], order["prefix"], sources, check=order["check"])
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit(1)
+
+
+def handle_package(root: str, prefix: str, sources: "list[str]", *, check: bool) -> None:
+    """Answer for the package's sources, and end this process, whatever happens."""
+    status = 1
+    try:
+        for source in sources:
+            state = handle(root, prefix, source, check=check)
+            sys.stdout.write(json.dumps([source, state]) + "\n")
         sys.stdout.flush()
+        status = 0
+    except BaseException:  # noqa: BLE001 - said here, since the process ends without another chance
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def handle(root: str, prefix: str, source: str, *, check: bool) -> str:
@@ -34,7 +60,12 @@ def handle(root: str, prefix: str, source: str, *, check: bool) -> str:
     name = os.path.basename(importlib.util.cache_from_source(path, optimization=""))  # noqa: PTH119
     # Beside the source, whatever folder `-X pycache_prefix` names.
     target = os.path.join(os.path.dirname(path), "__pycache__", name)  # noqa: PTH118, PTH120
-    data = encode(path, f"{prefix}/{source}")
+    try:
+        data = encode(path, f"{prefix}/{source}")
+    except OSError:
+        if check:
+            return "different"  # somebody took the source away
+        raise
     if data is None:
         return "different" if check and os.path.lexists(target) else "not compilable"
     if not check:
@@ -45,7 +76,7 @@ def handle(root: str, prefix: str, source: str, *, check: bool) -> str:
             found = stream.read()
     except FileNotFoundError:
         return "missing"
-    return "same" if found == data or is_equal(found, data) else "different"
+    return "same" if found == data else "different"
 
 
 def encode(path: str, name: str) -> "bytes | None":
@@ -66,17 +97,6 @@ def write(target: str, data: bytes) -> None:
         os.unlink(target)  # noqa: PTH108
     with open(target, "wb") as stream:  # noqa: PTH123
         stream.write(data)
-
-
-def is_equal(found: bytes, data: bytes) -> bool:
-    """Answer whether two files differ only in which of their constants are shared, which varies between processes."""
-    if found[:16] != data[:16]:
-        return False
-    try:
-        # A second trip makes the sharing of both depend on the values alone.
-        return marshal.dumps(marshal.loads(found[16:])) == marshal.dumps(marshal.loads(data[16:]))  # noqa: S302
-    except (EOFError, TypeError, ValueError):
-        return False
 
 
 if __name__ == "__main__":

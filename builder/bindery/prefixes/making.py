@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from bindery.prefixes.tree import ExpectedTree
     from bindery.prefixes.verify import Finding
 
-FORMAT = 1
-"""Counts how prefixes were made: another number, other prefixes. 1: unchecked-hash bytecode, files read-only."""
+FORMAT = 2
+"""Counts how prefixes were made: another number, other prefixes.
+
+1: unchecked-hash bytecode, files read-only. 2: bytecode whose bytes follow from the package alone.
+"""
 PACKAGES = "packages"
 ATTEMPTS = 3
 """The first may find that packages are missing, the second that others were edited."""
