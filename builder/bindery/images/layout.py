@@ -336,8 +336,8 @@ def _of_platform(layout: Layout, descriptor: Descriptor, where: str, platform: s
     for one in images:
         if one.platform == oci_platform(wanted):
             return one
-    there = ", ".join("/".join(one.platform) for one in images if one.platform) or "none"
-    raise BadInput(f"has no image for {wanted}: {there}", where)
+    there = ", ".join("/".join(one.platform) for one in images if one.platform)
+    raise BadInput(f"has no image for {wanted}, only for {there}" if there else "has no images", where)
 
 
 def _near(asked: str, names: Collection[str]) -> str:
