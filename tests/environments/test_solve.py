@@ -218,11 +218,13 @@ def test_pip_section_that_contradicts_conda_is_refused(
 
 
 def test_pip_section_without_python_is_refused(make_environment: Callable[[str], Environment], tmp_path: Path) -> None:
-    from bindery.environments.pip_section import resolve_pip  # noqa: PLC0415 - not part of the front door
+    from bindery.environments.pip_section import PipChoice, resolve_pip  # noqa: PLC0415 - not part of the front door
 
     environment = make_environment(HEAD + "  - pip:\n    - nc-time-axis\n")
     with pytest.raises(BadInput) as caught:
-        resolve_pip(read_spec(environment), "linux-64", (), folder=tmp_path, where="environment.yml")
+        resolve_pip(
+            read_spec(environment), "linux-64", (), folder=tmp_path, where="environment.yml", choice=PipChoice()
+        )
     assert str(caught.value) == (
         "environment.yml: there is a pip section, and no python among the conda packages\n  fix: add python"
     )

@@ -8,28 +8,46 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import expandvars
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, Digest, write_file
 from bindery.environments.fields import Fields
 from bindery.environments.lockfile import LockedPackage
+from bindery.environments.versions import compare_versions
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bindery.environments.spec import Requirement, Spec
+    from bindery.environments.virtual_packages import VirtualPackage
 
-# The oldest systems that the conda packages are solved for: see virtual_packages.
-_UV_PLATFORMS = {
-    "linux-64": "x86_64-manylinux_2_28",
-    "linux-aarch64": "aarch64-manylinux_2_28",
+_UV_SYSTEMS = {
+    "linux-64": "x86_64-manylinux_2_",
+    "linux-aarch64": "aarch64-manylinux_2_",
     "osx-64": "x86_64-apple-darwin",
     "osx-arm64": "aarch64-apple-darwin",
 }
+_UV_GLIBCS = (17, 28, *range(31, 41))  # of glibc 2, those that uv has a name for
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==\S+\s+# via (?P<via>.+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipChoice:
+    """Which files of the index there are to choose from.
+
+    ``kept`` are names with the versions that they stay in. ``exclude_newer`` leaves out what was uploaded later, a time
+    in UTC. ``machine`` are the virtual packages of the platform: wheels are for its glibc, or its macOS, or older ones.
+    ``offline``: only what uv's cache has.
+    """
+
+    kept: Mapping[str, str] = field(default_factory=dict)
+    exclude_newer: dt.datetime | None = None
+    machine: tuple[VirtualPackage, ...] = ()
+    offline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +55,7 @@ class _Question:
     """What uv is asked for one platform: requirements, conda's packages by PyPI's name, a folder to write in."""
 
     platform: str
+    choice: PipChoice
     requirements: tuple[Requirement, ...]
     provided: Mapping[str, str]
     python: str
@@ -51,15 +70,15 @@ def resolve_pip(
     *,
     folder: Path,
     where: str,
-    kept: Mapping[str, str] | None = None,
+    choice: PipChoice,
 ) -> tuple[LockedPackage, ...]:
     """Return the pip packages of the platform, with URLs and hashes, that conda does not provide; sorted by name.
 
-    What conda provides stays in the version that it has there, and what is ``kept``, a name with its version, in that
-    one. ``folder`` is empty, and is written to.
+    What conda provides stays in the version that it has there. ``folder`` is empty, and is written to.
 
     Raises:
-        BadInput: there is no python, or the requirements contradict each other or conda's packages.
+        BadInput: there is no python, the requirements contradict each other or conda's packages, or the machine is
+            older than all wheels are for.
         ToolFailed: uv failed.
 
     """
@@ -71,6 +90,7 @@ def resolve_pip(
         raise BadInput("there is a pip section, and no python among the conda packages", where, "add python")
     question = _Question(
         platform=platform,
+        choice=choice,
         requirements=requirements,
         provided=_provided(conda),
         python=versions["python"],
@@ -80,7 +100,7 @@ def resolve_pip(
     write_file(folder / "requirements.in", "".join(f"{_line(asked)}\n" for asked in requirements))
     pins = "".join(f"{name}=={version}\n" for name, version in question.provided.items())
     write_file(folder / "conda.txt", pins)
-    write_file(folder / "kept.txt", "".join(f"{name}=={version}\n" for name, version in (kept or {}).items()))
+    write_file(folder / "kept.txt", "".join(f"{name}=={version}\n" for name, version in choice.kept.items()))
     indexes = _indexes(spec)
     listed = _ask(question, [*indexes, "--format", "pylock.toml", "--no-annotate"])
     needs = _needs(_ask(question, [*indexes, "--annotation-style", "line"]))
@@ -124,16 +144,47 @@ def _ask(question: _Question, options: Sequence[str]) -> str:
     hidden = [word for name in question.provided for word in ("--no-emit-package", name)]
     arguments = ["pip", "compile", "requirements.in", "--constraint", "conda.txt", "--constraint", "kept.txt"]
     arguments += ["--no-header", *hidden, *options]
-    arguments += ["--python-platform", _UV_PLATFORMS[question.platform], "--python-version", question.python]
-    status, out, err = run_uv(arguments, environ=os.environ, folder=question.folder)
+    arguments += ["--python-platform", _system(question), "--python-version", question.python]
+    if question.choice.exclude_newer:
+        arguments += ["--exclude-newer", question.choice.exclude_newer.isoformat()]
+    if question.choice.offline:
+        arguments += ["--offline"]
+    status, out, err = run_uv(arguments, environ=os.environ | _macos(question.choice), folder=question.folder)
     if status != 0:
-        lines = "".join(f"\n  | {line.strip()}" for line in err.splitlines() if not line.startswith("warning:"))
+        told = (line for line in err.splitlines() if not line.startswith("warning:") or "upload date" in line)
+        lines = "".join(f"\n  | {line.strip()}" for line in told)
         raise BadInput(
             f"the pip section cannot be resolved for {question.platform} beside conda's packages{lines}",
             question.where,
-            "relax a version, or take the package from conda",
+            f"{'run it once without --offline, ' if question.choice.offline else ''}relax a version, or take the package "
+            "from conda",
         )
     return out
+
+
+def _system(question: _Question) -> str:
+    """Return uv's name of the newest system that the machines are sure to be, or to be newer than."""
+    name = _UV_SYSTEMS[question.platform]
+    if not question.platform.startswith("linux-"):
+        return name
+    version = _machine_version(question.choice, "__glibc") or "2.17"
+    older = [minor for minor in _UV_GLIBCS if (compare_versions(f"2.{minor}", version) or 0) <= 0]
+    if not older:
+        raise BadInput(
+            f"there is a pip section, and no wheels are made for the glibc {version} of {question.platform}",
+            question.where,
+            "take the packages from conda, or raise __glibc in virtual-packages.yml",
+        )
+    return f"{name}{older[-1]}"
+
+
+def _macos(choice: PipChoice) -> dict[str, str]:
+    version = _machine_version(choice, "__osx")
+    return {"MACOSX_DEPLOYMENT_TARGET": version} if version else {}
+
+
+def _machine_version(choice: PipChoice, name: str) -> str | None:
+    return next((package.version for package in choice.machine if package.name == name), None)
 
 
 def _needs(annotated: str) -> dict[str, list[str]]:

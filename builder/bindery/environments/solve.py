@@ -17,7 +17,7 @@ from bindery.environments.content_hash import content_hashes
 from bindery.environments.dependencies import merge_depends
 from bindery.environments.lockfile import Lock, LockedPackage
 from bindery.environments.mirrors import with_readable_records
-from bindery.environments.pip_section import resolve_pip
+from bindery.environments.pip_section import PipChoice, resolve_pip
 from bindery.environments.solver import PlatformRequest, RecordsChoice, match_spec, solve_records
 from bindery.environments.spec.plain import parse_plain
 from bindery.environments.virtual_packages import virtual_packages
@@ -94,7 +94,7 @@ def solve_with_reasons(
         before = _unique(options.locked, platform) if options.keep else {}
         conda = tuple(_locked_package(record, platform) for record in solved[platform].records)
         conda = tuple(_as_before(package, before) for package in conda)
-        pip = _pip(spec, platform, conda, before, options.update, where)
+        pip = _pip(spec, platform, conda, before, options, where)
         packages.extend(with_categories((*conda, *pip), spec.requirements_for(platform)))
     lock = Lock(
         packages=tuple(packages),
@@ -141,16 +141,23 @@ def _pip(
     platform: str,
     conda: tuple[LockedPackage, ...],
     before: Mapping[tuple[str, str, str], LockedPackage],
-    update: tuple[str, ...],
+    options: SolveOptions,
     where: str,
 ) -> tuple[LockedPackage, ...]:
     """Return the pip packages: with those that were there before, if that can be."""
-    updated = {parse_update(line).name for line in update}
+    updated = {parse_update(line).name for line in options.update}
     kept = {old.name: old.version for old in before.values() if old.manager == "pip" and old.name not in updated}
+    machine = virtual_packages(platform, options.glibc, spec.virtual)
     for pins in (kept, {}) if kept else ({},):
+        choice = PipChoice(
+            kept=pins,
+            exclude_newer=options.choice.exclude_newer,
+            machine=machine,
+            offline=options.choice.offline,
+        )
         try:
             with tempfile.TemporaryDirectory(prefix="bindery-pip-") as folder:
-                found = resolve_pip(spec, platform, conda, folder=Path(folder), where=where, kept=pins)
+                found = resolve_pip(spec, platform, conda, folder=Path(folder), where=where, choice=choice)
         except BadInput:
             if not pins:
                 raise

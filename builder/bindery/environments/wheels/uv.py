@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,12 +104,14 @@ def best_wheels(
 def run_uv(
     arguments: Sequence[str | Path], *, environ: Mapping[str, str], folder: Path, stdin: str = ""
 ) -> tuple[int, str, str]:
-    """Return uv's status and what it printed to stdout and stderr."""
+    """Return the status of ``uv pip compile``, or of another command that needs a Python, and its stdout and stderr."""
     # uv's own package finds the program beside it.
     from uv import find_uv_bin  # noqa: PLC0415
 
     finished = run_process(
-        [find_uv_bin(), "--no-progress", "--color", "never", *arguments],
+        # It reasons for another Python than the one it is given, which builds what has no wheel. Without, it would try
+        # every Python that it finds, for seconds, and the answer could depend on them.
+        [find_uv_bin(), "--no-progress", "--color", "never", *arguments, "--python", sys.executable],
         env=uv_environ(environ),
         cwd=folder,
         timeout_s=TIMEOUT_S,
