@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
-    from bindery.images.build import BuildRequest, build_image, build_in_docker, plan_build
-    from bindery.images.buildpack.making import MakingOptions
+    from bindery.images.build import BuildRequest, build_image, build_in_docker, describe_build, plan_build
+    from bindery.images.buildpack.describing import Described
+    from bindery.images.buildpack.making import ImageParts, MakingOptions
     from bindery.images.buildpack.plan import BuildPlan, PlannedLayer
     from bindery.images.buildpack.runtime_files import Place
     from bindery.images.buildpack.sources import check_name, parse_source
@@ -37,36 +38,39 @@ if TYPE_CHECKING:
 __all__ = [
     "BuildPlan",
     "BuildRequest",
-    "MakingOptions",
-    "Place",
-    "PlannedLayer",
-    "User",
-    "build_image",
-    "build_in_docker",
-    "check_name",
-    "parse_source",
-    "plan_build",
     "ContainerTarget",
     "DaemonTarget",
+    "Described",
     "Descriptor",
     "Image",
     "ImageConfig",
+    "ImageParts",
     "Index",
     "Layout",
     "LayoutTarget",
+    "MakingOptions",
     "Manifest",
     "PathTarget",
+    "Place",
+    "PlannedLayer",
     "RegistryTarget",
     "ReleaseTarget",
     "StoreTarget",
     "Target",
+    "User",
+    "build_image",
+    "build_in_docker",
+    "check_name",
+    "describe_build",
     "encode_sbom",
     "make_layout",
     "open_layout",
     "parse_config",
     "parse_index",
     "parse_manifest",
+    "parse_source",
     "parse_target",
+    "plan_build",
     "read_image",
     "store_layout",
 ]

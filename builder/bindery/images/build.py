@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
     from bindery.core import Digest, Progress, Store
     from bindery.environments import Environment
+    from bindery.images.buildpack.describing import Described
     from bindery.images.buildpack.plan import BuildPlan
     from bindery.images.buildpack.sources import Source
+    from bindery.images.buildpack.values import Purpose
     from bindery.images.layout import Image
 
 Engine = Literal["oci", "docker"]
@@ -57,7 +59,7 @@ def build_image(request: BuildRequest, *, store: Store, progress: Progress) -> I
         ToolFailed: a tool, the network or the disk failed.
 
     """
-    engine = _run(replace(request, engine="oci"), plans_only=False, store=store, progress=progress)
+    engine = _run(replace(request, engine="oci"), purpose="make", store=store, progress=progress)
     if not isinstance(engine, OciEngine) or engine.made is None:
         raise ToolFailed("made no image", "the engine oci")
     return engine.made
@@ -71,7 +73,7 @@ def build_in_docker(request: BuildRequest, *, store: Store, progress: Progress) 
         ToolFailed: there is no docker or no buildx, or a step failed in it; or as for ``build_image``.
 
     """
-    _run(replace(request, engine="docker"), plans_only=False, store=store, progress=progress)
+    _run(replace(request, engine="docker"), purpose="make", store=store, progress=progress)
     asked = ["docker", "image", "inspect", "--format", "{{.Id}}", request.name]
     answer = run_process(asked, env=os.environ, cwd=Path("/"), timeout_s=ANSWER_TIMEOUT_S)
     return parse_digest(answer.stdout.decode().strip())
@@ -88,13 +90,27 @@ def plan_build(request: BuildRequest, *, store: Store, progress: Progress) -> Bu
     """
     if request.engine != "oci":
         raise WrongUse("only the engine oci knows its layers before it makes them", "--dry-run", "leave it out")
-    engine = _run(request, plans_only=True, store=store, progress=progress)
+    engine = _run(request, purpose="plan", store=store, progress=progress)
     if not isinstance(engine, OciEngine) or engine.planned is None:
         raise ToolFailed("planned no image", "the engine oci")
     return engine.planned
 
 
-def _run(request: BuildRequest, *, plans_only: bool, store: Store, progress: Progress) -> ContainerEngine:
+def describe_build(request: BuildRequest, *, store: Store, progress: Progress) -> Described:
+    """Return what the image would be made of, down to every file: what a finished image can be compared with.
+
+    Raises:
+        BadInput: there is no base.lock; or as for ``build_image``.
+        ToolFailed: as for ``build_image``.
+
+    """
+    engine = _run(replace(request, engine="oci"), purpose="describe", store=store, progress=progress)
+    if not isinstance(engine, OciEngine) or engine.described is None:
+        raise ToolFailed("described no image", "the engine oci")
+    return engine.described
+
+
+def _run(request: BuildRequest, *, purpose: Purpose, store: Store, progress: Progress) -> ContainerEngine:
     place: AbstractContextManager[Path | str]
     chosen: Environment | None = None
     ref: str | None = None
@@ -109,4 +125,4 @@ def _run(request: BuildRequest, *, plans_only: bool, store: Store, progress: Pro
             place = nullcontext(url)
     with place as found:
         repository = Repository(place=str(found), ref=ref, chosen=chosen)
-        return run_application(request, repository, plans_only=plans_only, store=store, progress=progress)
+        return run_application(request, repository, purpose=purpose, store=store, progress=progress)

@@ -22,6 +22,7 @@ from repo2docker.utils import R2dState
 from traitlets import Bool, Enum, Unicode
 
 from bindery.core import BinderyError, Store, WrongUse, default_store
+from bindery.images.buildpack.describing import describe_locked
 from bindery.images.buildpack.making import MakingOptions, make_image
 from bindery.images.buildpack.plan import plan_image
 from bindery.images.layout import read_image, store_layout
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from bindery.core import Progress, Task, Unit
+    from bindery.images.buildpack.describing import Described
     from bindery.images.buildpack.plan import BuildPlan
-    from bindery.images.buildpack.values import BuildValues
+    from bindery.images.buildpack.values import BuildValues, Purpose
     from bindery.images.layout import Image
 
 CREDENTIALS = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
@@ -62,10 +64,12 @@ class OciEngine(ContainerEngine):
         self.progress = progress or LogProgress(self.log)
         self.made: Image | None = None
         """The last image that was made."""
-        self.plans_only = False
-        """Whether to say what would be made, and make nothing."""
+        self.purpose: Purpose = "make"
+        """Whether to make the image, only to plan it, or to say what it would be made of."""
         self.planned: BuildPlan | None = None
         """The last plan."""
+        self.described: Described | None = None
+        """What the last image would be made of."""
 
     def options(self) -> MakingOptions:
         """Return the settings as values."""
@@ -109,8 +113,11 @@ class OciEngine(ContainerEngine):
         try:
             if load:
                 raise WrongUse(CANNOT_RUN, name, f"--no-run, then: bindery load {name}")
-            if self.plans_only:
+            if self.purpose == "plan":
                 self.planned = plan_image(values, name, self.options(), store=store, progress=self.progress)
+                return
+            if self.purpose == "describe":
+                self.described = describe_locked(values, self.options(), store=store, progress=self.progress)
                 return
             layout = store_layout(store)
             self.made = make_image(values, name, self.options(), layout=layout, store=store, progress=self.progress)

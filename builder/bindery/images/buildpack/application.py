@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bindery.core import Progress, Store
     from bindery.environments import Environment
     from bindery.images.build import BuildRequest
+    from bindery.images.buildpack.values import Purpose
 
 OCI = "oci"
 LAST_LINES = 10
@@ -37,7 +38,7 @@ class Application(Repo2Docker):
     name = Repo2Docker.name
     request: BuildRequest
     engine_made: ContainerEngine | None = None
-    plans_only = False
+    purpose: Purpose = "make"
     our_store: Store
     our_progress: Progress
 
@@ -60,7 +61,7 @@ class Application(Repo2Docker):
         engine.python = making.interpreter or ""
         engine.base = making.base or ""
         engine.update_base = making.update_base
-        engine.plans_only = self.plans_only
+        engine.purpose = self.purpose
         return engine
 
 
@@ -77,11 +78,11 @@ def run_application(
     request: BuildRequest,
     repository: Repository,
     *,
-    plans_only: bool,
+    purpose: Purpose,
     store: Store,
     progress: Progress,
 ) -> ContainerEngine:
-    """Return the engine, which made the image that repo2docker had it make, or only planned it.
+    """Return the engine, which made the image that repo2docker had it make, or only planned or described it.
 
     Raises:
         BinderyError: what our own code found, as it was raised.
@@ -96,7 +97,7 @@ def run_application(
     Chosen.chosen = repository.chosen
     application = _configured(request, repository)
     application.buildpacks = [Chosen, *application.buildpacks]
-    application.our_store, application.our_progress, application.plans_only = store, progress, plans_only
+    application.our_store, application.our_progress, application.purpose = store, progress, purpose
     lines = _listen(application, progress, shown=logging.INFO if request.engine != OCI else logging.CRITICAL)
     place, clean = repository.place, scrub_url(repository.place)
     try:

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bindery.core import Progress, Store
+    from bindery.core.tarstreams import TarMember
     from bindery.environments import PackagesChoice, Realised
     from bindery.images.buildpack.base_facts import BaseFacts
     from bindery.images.buildpack.values import BuildValues
-    from bindery.images.layers import Layer
     from bindery.images.layout import Image, Layout
+    from bindery.prefixes import LinkedPrefix
 
 JUPYTER_PORT = "8888/tcp"
 
@@ -48,10 +49,42 @@ class MakingOptions:
     update_base: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageParts:
+    """What an image is made of, before any layer is: files, settings, and what it says of itself."""
+
+    base: Image
+    linked: LinkedPrefix
+    runtime: tuple[TarMember, ...]
+    repository: tuple[TarMember, ...]
+    recipe: ImageRecipe
+    """Without layers of its own."""
+
+
 def make_image(
     values: BuildValues, name: str, options: MakingOptions, *, layout: Layout, store: Store, progress: Progress
 ) -> Image:
     """Return the image, called ``name`` in the layout. No container runs, and nothing of this machine gets in.
+
+    Raises:
+        WrongUse: something would have to run in a container, or it is open where packages come from.
+        BadInput: a file of the repository, the lock, the base or a package cannot be used.
+        ToolFailed: a tool, the network or the disk failed.
+
+    """
+    parts = describe_image(values, options, layout=layout, store=store, progress=progress)
+    layers = (
+        write_layer(parts.runtime, layout, title="runtime"),
+        *ensure_environment_layers(parts.linked, layout, store, progress),
+        write_layer(parts.repository, layout, title="repository"),
+    )
+    return assemble_image(replace(parts.recipe, layers=layers), layout, name)
+
+
+def describe_image(
+    values: BuildValues, options: MakingOptions, *, layout: Layout, store: Store, progress: Progress
+) -> ImageParts:
+    """Return what the image is made of; base and environment are in the store then, and no layer was made.
 
     Raises:
         WrongUse: something would have to run in a container, or it is open where packages come from.
@@ -80,23 +113,24 @@ def make_image(
     )
     variables = image_variables(base.config.env, values.place, identity, linked.variables, values.files.start)
     user = values.place.user
-    recipe = ImageRecipe(
+    return ImageParts(
         base=base,
-        layers=(
-            write_layer(runtime_members(values.place, facts, variables), layout, title="runtime"),
-            *ensure_environment_layers(linked, layout, store, progress),
-            _repository_layer(values, facts, layout),
+        linked=linked,
+        runtime=runtime_members(values.place, facts, variables),
+        repository=_repository_members(values, facts),
+        recipe=ImageRecipe(
+            base=base,
+            layers=(),
+            env=variables,
+            labels={**base.config.labels, **values.labels, **image_labels(identity, base.digest)},
+            annotations=image_annotations(identity, base_name, base.digest, (values.source, values.revision)),
+            entrypoint=entrypoint(facts),
+            cmd=command(linked.entries),
+            user=f"{user.uid}:{user.uid}",
+            working_dir=values.place.repository,
+            ports=(JUPYTER_PORT,),
         ),
-        env=variables,
-        labels={**base.config.labels, **values.labels, **image_labels(identity, base.digest)},
-        annotations=image_annotations(identity, base_name, base.digest, (values.source, values.revision)),
-        entrypoint=entrypoint(facts),
-        cmd=command(linked.entries),
-        user=f"{user.uid}:{user.uid}",
-        working_dir=values.place.repository,
-        ports=(JUPYTER_PORT,),
     )
-    return assemble_image(recipe, layout, name)
 
 
 def refuse_running(values: BuildValues) -> None:
@@ -189,8 +223,8 @@ def base_lock_path(values: BuildValues) -> Iterator[Path]:
         yield folder / BASE_LOCK
 
 
-def _repository_layer(values: BuildValues, facts: BaseFacts, layout: Layout) -> Layer:
+def _repository_members(values: BuildValues, facts: BaseFacts) -> tuple[TarMember, ...]:
     place, uid = values.place.repository.lstrip("/"), values.place.user.uid
     members = repository_members(values.files, place, uid)
     root = replace(folder_member(place), uid=uid, gid=uid)
-    return write_layer(with_folders((root, *members), facts), layout, title="repository")
+    return with_folders((root, *members), facts)

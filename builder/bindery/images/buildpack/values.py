@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bindery.environments import Environment
     from bindery.images.buildpack.config_files import ConfigFiles
     from bindery.images.buildpack.runtime_files import Place
+
+Purpose = Literal["make", "plan", "describe"]
+"""What becomes of the values: an image, a plan of one, or what one would be made of, down to every file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
