@@ -156,8 +156,8 @@ def _ask(question: _Question, options: Sequence[str]) -> str:
         raise BadInput(
             f"the pip section cannot be resolved for {question.platform} beside conda's packages{lines}",
             question.where,
-            f"{'run it once without --offline, ' if question.choice.offline else ''}relax a version, or take the package "
-            "from conda",
+            ("run it once without --offline, " if question.choice.offline else "")
+            + "relax a version, or take the package from conda",
         )
     return out
 
