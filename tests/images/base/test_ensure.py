@@ -33,8 +33,9 @@ def test_the_lock_says_what_was_made(bench: Bench) -> None:
     assert (lock.digest, lock.made_with) == (image.digest, "mmdebstrap 1.3.5, format 1")
     assert [str(one) for one in lock.packages] == ["bash=5.2.15-2+b7=amd64", "git=1:2.39.5-0+deb12u2=amd64"]
     assert "invalid" not in bench.lock.read_text(encoding="utf-8")
-    (call,) = bench.calls
+    rehearsal, call = bench.calls
     assert ",gdb,vim --customize-hook=" in call
+    assert rehearsal.replace("--simulate ", "") == call
 
 
 def test_the_configuration_starts_a_shell_with_a_path(bench: Bench) -> None:

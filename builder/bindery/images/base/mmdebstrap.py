@@ -6,12 +6,15 @@ namespace of its own, so that its mounts end with it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import re
 import secrets
 import shutil
+import stat
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +47,8 @@ _NEEDED = ("mmdebstrap", "apt-get", "dpkg")
 _INHERITED = re.compile(r"APT_CONFIG|PATH|(?:https?|ftp|all|no)_proxy|SSL_CERT_FILE", re.IGNORECASE)
 _SUBORDINATES = 65536
 _LAST_LINES = 12
+_TRIES, _PAUSE_S = 3, 1.0
+_PREFIX, _LOCK = "bindery-base-", "lock"
 _NO_PACKAGE = re.compile(
     r"^E: (?:Unable to locate package (?P<unknown>\S+)"
     r"|Version '(?P<version>[^']*)' for '(?P<name>[^']*)' was not found"
@@ -54,6 +59,7 @@ _NO_ANSWER = re.compile(
     r"Temporary failure resolving|Could not (?:connect|resolve)|Unable to connect"
     r"|Connection (?:failed|refused|timed out)|Cannot initiate the connection|Failed to fetch"
 )
+_NO_LISTS = re.compile(r"^E: apt-get update .* failed$", re.MULTILINE)
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|not enough free space")
 
 
@@ -96,14 +102,13 @@ def debian_archive(recipe: DebianRecipe, environ: Mapping[str, str]) -> Iterator
     with _workplace(environ) as folder:
         env = _environment(environ, folder)
         _check_tools(env["PATH"])
-        prefix = _start(env["PATH"])
+        prefix = _start(env["PATH"], folder)
         sources = find_sources(recipe.suite, env)
         options = folder / f"{secrets.token_hex(8)}.conf"  # may hold passwords of proxies: nobody can list the folder
         options.write_text(find_options(env), encoding="utf-8")
         options.chmod(0o644)
         made = folder / f"{secrets.token_hex(8)}.tar"
-        command = [
-            *prefix,
+        words = [
             "--variant=essential",
             "--format=tar",
             f"--architectures={recipe.arch}",
@@ -114,13 +119,26 @@ def debian_archive(recipe: DebianRecipe, environ: Mapping[str, str]) -> Iterator
             str(made),
             *(["-"] if sources else []),
         ]
+        for rehearsal in [["--simulate"]] * bool(recipe.packages) + [[]]:
+            # Whether apt knows the packages that somebody asks for, it says in seconds; else after half of the work.
+            _run(recipe, [*prefix, *rehearsal, *words], env, sources)
+        yield made
+
+
+def _run(recipe: DebianRecipe, command: Sequence[str], env: Mapping[str, str], sources: str) -> None:
+    folder = Path(env["TMPDIR"])
+    for left in reversed(range(_TRIES)):
         with disk_errors(folder):
             done = run_process(
                 command, env=env, cwd=Path("/"), timeout_s=_TIMEOUT_S, stdin=sources.encode(), check=False
             )
-            if done.status != 0:
-                raise _failure(recipe, done.stderr.decode(errors="replace"), folder)
-        yield made
+        if done.status == 0:
+            return
+        said = done.stderr.decode(errors="replace")
+        # Mirrors that are being updated, and proxies before them, give half an answer now and then.
+        if not left or not _NO_LISTS.search(said):
+            raise _failure(recipe, said, folder)
+        time.sleep(_PAUSE_S)
 
 
 def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -148,9 +166,11 @@ def _check_tools(path: str) -> None:
             )
 
 
-def _start(path: str) -> Sequence[str]:
+def _start(path: str, folder: Path) -> Sequence[str]:
+    # If this process is killed, mmdebstrap hears of it and removes what it made.
+    leash = ("setpriv", "--pdeathsig", "TERM")
     if os.geteuid() == 0:
-        return ["unshare", "--mount", "mmdebstrap", "--mode=root"]
+        return [*leash, "unshare", "--mount", "mmdebstrap", "--mode=root"]
     name = _user_name()
     if shutil.which("newuidmap", path=path) is None:
         raise ToolFailed("is missing; it lets users make a base", "newuidmap", "sudo apt-get install uidmap")
@@ -161,7 +181,10 @@ def _start(path: str) -> Sequence[str]:
                 file,
                 f"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}",
             )
-    return ["mmdebstrap", "--mode=unshare"]
+    closed = [str(one) for one in folder.parents if not one.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        raise ToolFailed("cannot be entered by the subordinate users", closed[0], "let TMPDIR be a folder such as /tmp")
+    return [*leash, "mmdebstrap", "--mode=unshare"]
 
 
 def _user_name() -> str:
@@ -184,12 +207,28 @@ def _has_subordinates(file: Path, name: str) -> bool:
 @contextmanager
 def _workplace(environ: Mapping[str, str]) -> Iterator[Path]:
     # Not in the store: the subordinate users must be able to come here.
-    folder = Path(tempfile.mkdtemp(prefix="bindery-base-", dir=environ.get("TMPDIR")))
-    folder.chmod(0o711)
+    temporary = Path(environ.get("TMPDIR") or tempfile.gettempdir())
+    with disk_errors(temporary):
+        _remove_stale(temporary, environ)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
     try:
-        yield folder
+        folder.chmod(0o711)
+        with (folder / "lock.new").open("wb") as lock:
+            # Locked before it has its name, so that nobody takes the folder for one that was left.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "lock.new").rename(folder / _LOCK)
+            yield folder
     finally:
         _remove(folder, environ)
+
+
+def _remove_stale(temporary: Path, environ: Mapping[str, str]) -> None:
+    """Remove what processes that were killed have left."""
+    for folder in temporary.glob(f"{_PREFIX}*"):
+        with suppress(OSError), (folder / _LOCK).open("rb") as lock:
+            if folder.stat().st_uid == os.geteuid():
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(folder, environ)
 
 
 def _remove(folder: Path, environ: Mapping[str, str]) -> None:

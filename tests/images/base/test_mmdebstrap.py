@@ -1,0 +1,159 @@
+"""The tool that makes Debians: real, against the machine's own mirror, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bindery.core import BadInput, ToolFailed
+from bindery.images.base.mmdebstrap import DebianRecipe, debian_archive, tool_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.testbed
+RECIPE = DebianRecipe(suite="bookworm", arch="amd64")
+KEPT = "see that apt-get update works here, or give a base that was kept: --base oci:FOLDER"
+MAKE = """
+import os
+from bindery.images.base.mmdebstrap import DebianRecipe, debian_archive
+with debian_archive(DebianRecipe(suite="bookworm", arch="amd64"), os.environ):
+    pass
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder for temporary files that users of all kinds may enter, empty before the test."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    for one in (folder, *folder.parents[:-1]):
+        if one.owner() == pwd.getpwuid(os.geteuid()).pw_name:
+            one.chmod(one.stat().st_mode | 0o011)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def make(recipe: DebianRecipe) -> None:
+    with debian_archive(recipe, os.environ):
+        pass
+
+
+@pytest.mark.parametrize(("word", "told"), [("nosuchpackage", "nosuchpackage"), ("git=7.0", "git 7.0")])
+def test_an_unknown_package_is_named(temporary: Path, word: str, told: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        make(DebianRecipe(suite="bookworm", arch="amd64", packages=(word,)))
+    assert str(caught.value) == f"debian:bookworm: has no package {told}\n  fix: correct its name in apt.txt"
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_mirror_that_does_not_answer_is_told_with_a_way_out(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = temporary.parent / "apt.conf"
+    dead = 'Acquire::Retries "0";\nAcquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\n'
+    configuration.write_text(dead, encoding="utf-8")
+    monkeypatch.setenv("APT_CONFIG", str(configuration))
+    with pytest.raises(ToolFailed) as caught:
+        make(RECIPE)
+    assert (caught.value.where, caught.value.fix) == ("debian:bookworm", KEPT)
+    assert caught.value.what.startswith("mmdebstrap could not make it\n  | ")
+    assert "127.0.0.1:9" in caught.value.what
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder on a disk of 60 MiB, which is where temporary files go."""
+    folder = temporary / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m,mode=1777", "tmpfs", str(folder)], check=True)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_called_by_its_name(small_disk: Path) -> None:
+    with pytest.raises(ToolFailed) as caught:
+        make(RECIPE)
+    assert str(caught.value) == f"{small_disk}: the disk is full\n  fix: free some space, or set TMPDIR"
+    assert list(small_disk.iterdir()) == []
+
+
+def interrupt_in_the_middle(temporary: Path, number: signal.Signals) -> None:
+    """Start to make a Debian, and send the signal when there is half of one; return when nothing runs any more."""
+    with subprocess.Popen([sys.executable, "-c", MAKE], stderr=subprocess.PIPE) as process:
+        wait_for(lambda: any(temporary.glob("*/mmdebstrap.*/usr")))
+        process.send_signal(number)
+        process.communicate()
+    wait_for(lambda: str(temporary) not in running_commands())
+    assert str(temporary) not in Path("/proc/mounts").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_leaves_no_mounts_no_processes_and_no_folders(temporary: Path) -> None:
+    interrupt_in_the_middle(temporary, signal.SIGINT)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_make_leaves_is_removed_by_the_next(temporary: Path) -> None:
+    interrupt_in_the_middle(temporary, signal.SIGKILL)
+    (temporary / "bindery-base-others").mkdir()
+    with pytest.raises(BadInput):
+        make(DebianRecipe(suite="bookwurm", arch="amd64"))
+    assert [one.name for one in temporary.iterdir()] == ["bindery-base-others"]
+
+
+def wait_for(is_so: object) -> None:
+    """Return once it is so; the limit of the test ends the wait."""
+    assert callable(is_so)
+    while not is_so():
+        time.sleep(0.05)
+
+
+def running_commands() -> str:
+    """Return the command lines of what runs on this machine."""
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_without_the_tool_the_line_to_type_is_given(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed) as caught:
+        tool_version({"PATH": str(tmp_path)})
+    assert str(caught.value) == (
+        "mmdebstrap: a base is made of Debian packages, and this program for it is missing\n"
+        "  fix: sudo apt-get install mmdebstrap uidmap, or take a base from elsewhere: --base docker://…, oci:FOLDER"
+    )
+
+
+@contextmanager
+def being(name: str) -> Iterator[None]:
+    """Have the rights of another user while the context lasts, as far as file systems and the tool can see."""
+    there = os.geteuid()
+    os.seteuid(pwd.getpwnam(name).pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(there)
+
+
+def test_a_user_without_subordinate_ids_is_told_what_to_type(temporary: Path) -> None:
+    temporary.chmod(0o777)
+    with being("nobody"), pytest.raises(ToolFailed) as caught:
+        make(RECIPE)
+    assert str(caught.value) == (
+        "/etc/subuid: nobody has no 65536 subordinate ids, which making a base takes\n"
+        "  fix: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 nobody"
+    )
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_version_is_that_of_the_tool() -> None:
+    assert tool_version(os.environ).startswith("mmdebstrap 1.")
