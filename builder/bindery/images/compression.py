@@ -37,7 +37,7 @@ MEMBER_BYTES = 1 << 20
 COMPRESSOR = f"deflate {deflate.__version__} level {LEVEL}"
 # More threads than this wait for the one that makes the archive.
 _MOST_THREADS = 8
-_ZSTD_READ_BYTES = 4096  # a few bytes can stand for 128 KiB, and all that these stand for is held at once
+_ZSTD_READ_BYTES = 1024  # a few bytes can stand for 128 KiB, and all that these stand for is held at once
 # isal's stubs leave its classes untyped, and call its exception an exception's instance.
 _open_gzip = cast("Callable[[io.RawIOBase, str], BinaryIO]", igzip.open)
 _IGZIP_ERROR = cast("type[Exception]", isal_zlib.error)
