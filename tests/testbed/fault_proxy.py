@@ -28,7 +28,8 @@ class Fault:
 
     ``status`` answers without asking the server. ``cut_request`` and ``cut_answer`` end the connection after so many
     bytes of a body. ``body`` is sent instead of the server's, ``append`` after it, ``flip`` damages the byte with this
-    number. ``drop`` are headers of the answer that are left out. ``headers`` are added to the answer.
+    number. ``drop`` are headers of the answer that are left out. ``headers`` are added to the answer. ``chunked`` does
+    not say how long the body is.
     """
 
     method: str = ""
@@ -41,6 +42,7 @@ class Fault:
     cut_request: int | None = None
     cut_answer: int | None = None
     drop: tuple[str, ...] = ()
+    chunked: bool = False
     times: int = 1
     after: int = 0
 
@@ -198,16 +200,15 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.flip is not None:
             data[fault.flip] ^= 0xFF
         data += fault.append
-        self._send(answer.status, headers, bytes(data), fault.cut_answer)
+        if fault.chunked:
+            headers.pop("Content-Length", None)
+            self._send_chunked(answer.status, headers, bytes(data))
+        else:
+            self._send(answer.status, headers, bytes(data), fault.cut_answer)
 
     def _send(self, status: int, headers: dict[str, str], data: bytes | None, cut: int | None = None) -> None:
-        self.send_response_only(status)
-        length = (
-            {} if data is None or ("Content-Length" in headers and status == 204) else {"Content-Length": len(data)}
-        )
-        for name, value in {**headers, **length}.items():
-            self.send_header(name, str(value))
-        self.end_headers()
+        """Answer; ``data`` is None if the headers say how long the body would be."""
+        self._send_head(status, headers if data is None else {**headers, "Content-Length": str(len(data))})
         if self.command == "HEAD" or data is None:
             return
         self.wfile.write(data if cut is None else data[:cut])
@@ -215,6 +216,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
             raise _CutError
+
+    def _send_chunked(self, status: int, headers: dict[str, str], data: bytes) -> None:
+        self._send_head(status, {**headers, "Transfer-Encoding": "chunked"})
+        if data:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _send_head(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
 
 
 class _Body:

@@ -108,7 +108,10 @@ def referrers_tag(subject: Digest) -> str:
 
 
 def _list_by_tag(client: RegistryClient, repository: Reference, subject: Digest, listed: Descriptor) -> None:
-    """Add to the list under the tag; again, if somebody else wrote it at the same time without seeing ours."""
+    """Add to the list under the tag; again, if somebody else's list is there when we look.
+
+    The specification knows no lock, so of two that write at the same moment one may be lost: attach it again.
+    """
     for _ in range(ATTEMPTS):
         index = _tagged_list(client, repository, subject)
         there = () if index is None else index.manifests

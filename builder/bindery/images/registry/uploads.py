@@ -125,7 +125,7 @@ class BlobUpload:
             if response.status_code == 201:
                 return True
             if response.status_code != 202:
-                raise self._refused("begin an upload", response)
+                raise self._refused("begin an upload", describe(response))
             self._go_on(response, url)
             least = response.headers.get("OCI-Chunk-Min-Length", "")
             self._least_chunk_bytes = int(least) if least.isdigit() else 0
@@ -186,11 +186,11 @@ class BlobUpload:
                     return InterruptedRequest(f"refuses a body of this size: {said}", 0.0)
             case _:
                 pass
-        return self._refused(what, response)
+        return self._refused(what, said)
 
-    def _refused(self, what: str, response: httpx.Response) -> ToolFailed:
+    def _refused(self, what: str, said: str) -> ToolFailed:
         where = f"{self._transport.host}/{self._name}"
-        return ToolFailed(f"does not {what} {self._descriptor.digest}: {describe(response)}", where)
+        return ToolFailed(f"does not {what} {self._descriptor.digest}: {said}", where)
 
     def _go_on(self, response: httpx.Response, url: str) -> None:
         self._session = self._transport.location(response, url)
