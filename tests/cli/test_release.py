@@ -54,7 +54,7 @@ def release(*words: str) -> int:
     return run(["release", *words])
 
 
-def results(ocean: Path, **changes: str) -> Path:
+def results(ocean: Path, **changes: Json) -> Path:
     """Write the results of a run on the lock, with these fields changed, and return where they are."""
     cell = CellResult(
         index=1,
@@ -153,14 +153,44 @@ def test_release_as_json(ocean: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert said["notebooks"][1] == expected
 
 
+PINS = f"dask==2025.7.0 --hash=sha256:{'1' * 64}\nnetcdf4==1.7.2 --hash=sha256:{'2' * 64}\n"
+
+
 def test_run_on_the_substitute_is_marked(ocean: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = results(ocean, packages="wheels", lock_digest="sha256:" + "0" * 64, python="3.11.7")
+    (ocean / "wheels-3.11.txt").write_text(PINS, encoding="utf-8")
+    ran_on: dict[str, Json] = {"dask": "2025.7.0", "netCDF4": "1.7.2"}
+    path = results(ocean, packages="wheels", lock_digest="sha256:" + "0" * 64, python="3.11.7", versions=ran_on)
     assert release("ocean", "--packages", "conda-forge", "--notebooks", str(path)) == 0
     assert "waves: differs, 1 cells, on wheels, Python 3.11.7\n" in capsys.readouterr().err
+    (ocean / "wheels-3.11.txt").unlink()  # a rebuild has the pins of its release
     assert release("ocean", "--rebuild", "--notebooks", str(path)) == 0
     assert capsys.readouterr().out == "ocean@2026.11.22-1\n"
     said = json.loads((ocean / "releases" / "2026.11.22-1" / "release.json").read_bytes())
     assert [one["packages"] for one in said["notebooks"]] == ["wheels", "wheels"]
+
+
+@pytest.mark.parametrize(
+    ("python", "versions", "what"),
+    [
+        ("3.12.1", {"dask": "2025.7.0"}, "is a run on wheels for Python 3.12, and ocean has no pins for that"),
+        ("3.11.7", {}, "is a run on wheels, and does not say which"),
+        (
+            "3.11.7",
+            {"dask": "2025.7.1", "netCDF4": "1.7.2", "zarr": "3.1"},
+            "is a run on other wheels than ocean pins: dask 2025.7.1 (2025.7.0 is pinned), zarr 3.1 (not pinned)",
+        ),
+    ],
+)
+def test_run_on_other_wheels_is_refused(
+    python: str, versions: dict[str, Json], what: str, ocean: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ocean / "wheels-3.11.txt").write_text(PINS, encoding="utf-8")
+    path = results(ocean, packages="wheels", lock_digest="sha256:" + "0" * 64, python=python, versions=versions)
+    assert release("ocean", "--packages", "conda-forge", "--notebooks", str(path)) == 3
+    assert capsys.readouterr().err == (
+        f"error: {path}: {what}\n  fix: bindery test --environment ocean --packages wheels\n"
+    )
+    assert not (ocean / "releases").exists()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +211,7 @@ def test_run_on_the_substitute_is_marked(ocean: Path, capsys: pytest.CaptureFixt
     ],
 )
 def test_results_of_something_else_are_refused(
-    changes: dict[str, str], what: str, fix: str, ocean: Path, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, Json], what: str, fix: str, ocean: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = results(ocean, **changes)
     digest = read_lock(ocean / "conda-lock.yml").digest("linux-64")

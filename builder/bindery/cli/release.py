@@ -144,13 +144,19 @@ def make_rebuild(environment: Environment, of: str | None, results: Path | None)
     """Return the rebuild of the release, or of the last one."""
     from dataclasses import replace  # noqa: PLC0415 - as above
 
-    from bindery.environments import find_release, plan_rebuild, read_released_lock  # noqa: PLC0415
+    from bindery.environments import (  # noqa: PLC0415
+        find_release,
+        plan_rebuild,
+        read_released_lock,
+        released_environment,
+    )
 
     plan = plan_rebuild(environment, of, date=today())
     if results is None or plan.previous is None:
         return plan
-    lock = read_released_lock(find_release(environment, plan.previous))
-    notebooks = read_notebooks(results, environment, lock, plan.release.packages)
+    published = find_release(environment, plan.previous)
+    released = released_environment(published)
+    notebooks = read_notebooks(results, released, read_released_lock(published), plan.release.packages)
     return replace(plan, release=replace(plan.release, notebooks=notebooks))
 
 
@@ -160,7 +166,7 @@ def read_notebooks(
     """Return how the notebooks fared; None if no results are given.
 
     Raises:
-        BadInput: the file is no results.json, or is one of another environment or lock.
+        BadInput: the file is no results.json, or is one of another environment or lock, or of other wheels.
 
     """
     if path is None:
@@ -173,7 +179,12 @@ def read_notebooks(
     except ValueError as error:
         raise BadInput(f"is not JSON: {error}", str(path)) from error
     run = parse_results(document, str(path))
-    return released_notebooks(run, environment=environment.name, lock=lock, packages=packages, where=str(path))
+    found = released_notebooks(run, environment=environment.name, lock=lock, packages=packages, where=str(path))
+    if run.packages != packages:
+        from bindery.environments.wheels import refuse_other_pins  # noqa: PLC0415 - the substitute's own
+
+        refuse_other_pins(environment, python=run.python, versions=run.versions, where=str(path))
+    return found
 
 
 def publish(environment: Environment, plan: ReleasePlan, progress: Progress, *, dry_run: bool, as_json: bool) -> None:
