@@ -65,8 +65,9 @@ def test_programs_run_and_speak_english_in_unicode(unpacked: Unpacked) -> None:
     assert {"C.utf8", "en_US.utf8", "POSIX"} <= set(unpacked.run("locale", "-a").split())
     assert unpacked.run("bash", "-c", "printf '%s' ${#1}", "bash", "aé") == "2"
     assert unpacked.run("tini", "--version").startswith("tini version 0.")
-    assert unpacked.run("git", "--version").startswith("git version 2.")
-    assert unpacked.run("ssh", "-G", "example.invalid").startswith("host example.invalid")
+    # Git and ssh want a /dev/null, which engines bring.
+    for program in ("git", "ssh", "less"):
+        assert "not found" not in unpacked.run("ldd", f"/usr/bin/{program}")
     assert unpacked.run("date", "-d", "@0", "+%H %Z") == "00 UTC\n"
     assert unpacked.run("env", "TZ=Europe/Berlin", "date", "-d", "@0", "+%H %Z") == "01 CET\n"
 
