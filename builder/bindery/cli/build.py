@@ -42,6 +42,12 @@ MEGABYTE = 1_000_000
     help="The image below the environment: debian:bookworm, docker://HOST/NAME or oci:FOLDER. Default: base.lock's.",
 )
 @click.option("--update-base", is_flag=True, help="Take the base as it is today, and write base.lock anew.")
+@click.option(
+    "--keep-base",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Put the base at PATH as well, a folder or a .tar file: for --base oci:PATH, when mirrors have gone on.",
+)
 @click.option("--tag", "-t", "name", metavar="NAME[:TAG]", help="What the image is called. Default: as TARGET is.")
 @click.option("--push", is_flag=True, help="Push it afterwards, to the registry that --tag names.")
 @click.option("--repo-dir", metavar="PATH", help="Where the repository is in the image. Default: the user's home.")
@@ -60,6 +66,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     interpreter: str | None,
     base: str | None,
     update_base: bool,
+    keep_base: Path | None,
     name: str | None,
     push: bool,
     repo_dir: str | None,
@@ -105,7 +112,9 @@ def command(  # noqa: PLR0913 - one parameter for each option
         source=source,
         name=check_name(name or source.default_name),
         engine=engine,
-        making=MakingOptions(packages=packages, interpreter=interpreter, base=base, update_base=update_base),
+        making=MakingOptions(
+            packages=packages, interpreter=interpreter, base=base, update_base=update_base, keep_base=keep_base
+        ),
         place=Place(user=User(name=user_name, uid=user_id), repository=repo_dir or ""),
         subdir=subdir,
         platform=platform or host_platform(),

@@ -15,7 +15,7 @@ from bindery.images.annotations import image_annotations, image_labels
 from bindery.images.assemble import ImageRecipe, assemble_image
 from bindery.images.base import DEFAULT as DEFAULT_BASE
 from bindery.images.base import FILE_NAME as BASE_LOCK
-from bindery.images.base import ensure_base, read_base_lock
+from bindery.images.base import ensure_base, export_base, read_base_lock
 from bindery.images.buildpack.base_facts import ensure_base_facts
 from bindery.images.buildpack.repository import repository_members
 from bindery.images.buildpack.runtime_files import command, entrypoint, runtime_members, with_folders
@@ -41,12 +41,16 @@ JUPYTER_PORT = "8888/tcp"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MakingOptions:
-    """What the repository does not say: where packages come from, and the base; ``base`` None takes its base.lock."""
+    """What the repository does not say: where packages come from, and the base; ``base`` None takes its base.lock.
+
+    The base is put at ``keep_base`` too, to be found there when mirrors have gone on.
+    """
 
     packages: PackagesChoice | None = None
     interpreter: str | None = None
     base: str | None = None
     update_base: bool = False
+    keep_base: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,7 +205,10 @@ def _base(
             platform=values.platform,
         )
         locked = read_base_lock(path, values.platform)
-    return base, locked.reference if locked else ""
+    reference = locked.reference if locked else ""
+    if options.keep_base is not None:
+        export_base(base, reference.removeprefix("docker://"), options.keep_base)
+    return base, reference
 
 
 @contextmanager
