@@ -1,4 +1,4 @@
-"""``bindery verify``: what is installed, against what the lock makes."""
+"""``bindery verify``: what is installed, or in an image, against what the lock makes."""
 
 from __future__ import annotations
 
@@ -20,22 +20,77 @@ if TYPE_CHECKING:
     from bindery.prefixes import Finding
 
 SHOWN = 50
+_PATHS = ("/", "./", "../", "~/")
 
 
 @click.command()
-@click.argument("target", metavar="ENVIRONMENT[@RELEASE]|PREFIX")
+@click.argument("target", metavar="TARGET")
+@click.option(
+    "--of",
+    "source",
+    metavar="ENVIRONMENT|FOLDER|URL",
+    help="What the image must be an image of, as it was given to `bindery build`. Default: the environment that it "
+    "says it holds.",
+)
 @packages_option
 @python_option
+@click.option("--repo-dir", metavar="PATH", help="As for `bindery build`.")
+@click.option("--subdir", default="", metavar="FOLDER", help="As for `bindery build`.")
+@click.option("--user-id", type=click.IntRange(min=1), default=1000, show_default=True, help="As for `bindery build`.")
+@click.option("--user-name", default="jovyan", show_default=True, help="As for `bindery build`.")
 @json_option
 @quiet_option
-def command(*, target: str, packages: PackagesChoice, interpreter: str | None, as_json: bool, quiet: bool) -> int:
-    """Compare an installed ENVIRONMENT, or the PREFIX at a path, with the tree that its lock makes.
+def command(  # noqa: PLR0913 - one parameter for each option
+    *,
+    target: str,
+    source: str | None,
+    packages: PackagesChoice,
+    interpreter: str | None,
+    repo_dir: str | None,
+    subdir: str,
+    user_id: int,
+    user_name: str,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Compare what is installed, or an image, with what its lock makes. Status 1 if anything differs.
 
-    Every file is read, every bytecode file compiled again. Status 1 if anything differs.
+    TARGET is an environment (pangeo) or a release of it (pangeo@2025.08.14) that is installed, or the path of a
+    prefix (./prefix): every file is read, every bytecode file compiled again.
+
+    Or it is an image: in the store (pangeo:2025.08.14, or what `bindery build` printed), in an OCI layout
+    (oci:FOLDER[:NAME]), in a registry (docker://HOST/NAME[:TAG]), of a Docker engine (docker-daemon:NAME), or the
+    files of a container (container:NAME). Every file of every layer is compared with the environment's lock, the base
+    that base.lock names, and the repository; so are the settings. What the image says of itself proves nothing.
     """
+    progress = make_progress(quiet=quiet)
+    if ":" not in target or target.startswith(_PATHS):
+        return _verify_prefix(target, packages, interpreter, progress, as_json=as_json, quiet=quiet)
+    from bindery.cli.verify_image import ImageRequest, verify_target  # noqa: PLC0415 - not for --help
+
+    request = ImageRequest(
+        target=target,
+        source=source,
+        packages=packages,
+        interpreter=interpreter,
+        repo_dir=repo_dir or "",
+        subdir=subdir,
+        user=(user_name, user_id),
+    )
+    return verify_target(request, progress, as_json=as_json, quiet=quiet)
+
+
+def _verify_prefix(
+    target: str,
+    packages: PackagesChoice,
+    interpreter: str | None,
+    progress: Progress,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     from bindery.prefixes import verify_prefix  # noqa: PLC0415 - help comes without its seconds
 
-    progress = make_progress(quiet=quiet)
     path, realised, store = _find(target, packages, interpreter, progress)
     findings = verify_prefix(path, realised, store=store, progress=progress)
     if as_json:

@@ -1,4 +1,4 @@
-"""Verify an image of one file of a gigabyte and of sixty thousand small ones; print what it took at most, in bytes."""
+"""Verify an image of one large file and of many small ones; print what it took at most, in bytes."""
 
 from __future__ import annotations
 

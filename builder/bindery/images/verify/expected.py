@@ -47,7 +47,7 @@ class ExpectedImage:
     """An image to be. What is None is not known, and so not compared.
 
     ``below`` are the parts under the environment, ``above`` those over it, in their order. If ``is_complete``, there
-    must be no other file; else others may be anywhere but in the environment.
+    must be no other file; else others may be anywhere but in the environment. ``open_annotations`` may say anything.
     """
 
     linked: LinkedPrefix
@@ -56,6 +56,7 @@ class ExpectedImage:
     above: tuple[Part, ...] = ()
     config: ImageConfig | None = None
     annotations: Mapping[str, str] | None = None
+    open_annotations: frozenset[str] = frozenset()
     is_complete: bool = True
 
 

@@ -1,0 +1,130 @@
+"""The part of ``bindery verify`` that is about images and containers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bindery.cli.tables import print_table
+from bindery.core import BadInput, default_store, encode_json, host_platform, read_settings
+from bindery.images import BuildRequest, MakingOptions, Place, User, describe_build, parse_source, parse_target
+from bindery.images.verify import expect_image, open_image, verify_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bindery.core import Json, Progress, Settings
+    from bindery.environments import PackagesChoice
+    from bindery.images.verify import ImageFinding
+
+SHOWN = 50
+_ENVIRONMENT, _RELEASE, _PACKAGES = "bindery.environment", "bindery.release", "bindery.packages"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageRequest:
+    """What is verified, and what it must be an image of: None for the environment that it says it holds."""
+
+    target: str
+    source: str | None
+    packages: PackagesChoice
+    interpreter: str | None
+    repo_dir: str
+    subdir: str
+    user: tuple[str, int]
+
+
+def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, quiet: bool) -> int:
+    """Print where the image differs, and return 1 if it does, else 0.
+
+    Raises:
+        BadInput: there is no such image, or nobody knows what it must be.
+        ToolFailed: the registry, the engine or the disk failed.
+
+    """
+    store = default_store(os.environ)
+    with open_image(parse_target(request.target), store, os.environ) as opened:
+        source = request.source or _named(opened.labels, request.target)
+        described = describe_build(_build_request(request, source, opened.labels), store=store, progress=progress)
+        expected = expect_image(described, progress=progress)
+        findings = verify_image(opened.source, expected, progress=progress)
+    lock = str(expected.linked.lock_digest)
+    if as_json:
+        document: Json = {
+            "schema": 1,
+            "label": expected.linked.label,
+            "image": request.target,
+            "digest": opened.digest or None,
+            "of": source,
+            "lock": lock,
+            "base": str(described.parts.base.descriptor.digest),
+            "complete": expected.is_complete,
+            "findings": [_as_json(finding) for finding in findings],
+        }
+        click.echo(encode_json(document, indent=1).decode())
+    else:
+        _show(findings)
+    if not quiet:
+        count = f"{len(findings)} differences" if findings else "as the lock makes it"
+        part = "" if expected.is_complete else " (base, runtime files and environment: commands ran in it afterwards)"
+        click.echo(f"{source}: {request.target}: {count}{part}", err=True)
+    return 1 if findings else 0
+
+
+def _named(labels: Mapping[str, str], target: str) -> str:
+    """Return the environment that the image says it holds; whether it does is what is found out."""
+    name, release = labels.get(_ENVIRONMENT), labels.get(_RELEASE)
+    if not name:
+        raise BadInput("does not say which environment it holds", target, "--of ENVIRONMENT, or --of FOLDER")
+    return f"{name}@{release}" if release else name
+
+
+def _build_request(request: ImageRequest, source: str, labels: Mapping[str, str]) -> BuildRequest:
+    packages = request.packages
+    said = labels.get(_PACKAGES)
+    if packages == "auto" and said is not None:
+        packages = "wheels" if said == "wheels" else "conda-forge"
+    name, uid = request.user
+    return BuildRequest(
+        source=parse_source(source, cache(_settings)),
+        name="bindery/verified:latest",
+        making=MakingOptions(packages=None if packages == "auto" else packages, interpreter=request.interpreter),
+        place=Place(user=User(name=name, uid=uid), repository=request.repo_dir),
+        subdir=request.subdir,
+        platform=host_platform(),
+    )
+
+
+def _settings() -> Settings:
+    return read_settings(Path.cwd())
+
+
+def _show(findings: Sequence[ImageFinding]) -> None:
+    rows = [
+        tuple(map(_plain, (one.what, one.package or "-", one.path or "-", one.layer or "-", one.detail)))
+        for one in findings[:SHOWN]
+    ]
+    if rows:
+        print_table(("what", "package", "path", "layer", "detail"), rows)
+    if len(findings) > SHOWN:
+        click.echo(f"and {len(findings) - SHOWN} more (all of them with --json)")
+
+
+def _plain(text: str) -> str:
+    # Names in an archive may hold codes that a terminal obeys.
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _as_json(finding: ImageFinding) -> Json:
+    return {
+        "package": finding.package or None,
+        "path": finding.path or None,
+        "layer": finding.layer or None,
+        "what": finding.what,
+        "detail": finding.detail,
+    }
