@@ -44,7 +44,7 @@ def test_lock_is_written_checked_and_compared(project: Path, capsys: pytest.Capt
     captured = capsys.readouterr()
     assert captured.out == (
         f"ocean: {lock}: was solved for another spec than environment.yml is now, on linux-64\n"
-        "  fix: bindery lock ocean\n"
+        "  fix: bindery lock ocean --keep, or without --keep to have the newest of everything\n"
     )
     assert captured.err == "error: 1 of 1 environments are not as they should be\n"
 

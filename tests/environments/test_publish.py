@@ -215,7 +215,7 @@ def test_stale_lock_is_not_released(ocean: Environment) -> None:
         plan_release(ocean, lock, version="2026.11.22", packages="conda-forge")
     assert str(caught.value) == (
         f"{ocean.lock_path}: was solved for another spec than ../sea/environment.yml, environment.yml is now, "
-        "on linux-64, osx-64\n  fix: bindery lock ocean"
+        "on linux-64, osx-64\n  fix: bindery lock ocean --keep, or without --keep to have the newest of everything"
     )
 
 

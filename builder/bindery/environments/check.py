@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bindery.core import BadInput
 from bindery.environments.content_hash import accepted_hashes
+from bindery.environments.environment import FORK_KEY
 from bindery.environments.lockfile import read_lock
 from bindery.environments.releases import list_releases
 from bindery.environments.spec import read_spec
@@ -68,7 +69,19 @@ def _check_lock(environment: Environment, lock: Lock | None) -> tuple[CheckFindi
     if not stale:
         return ()
     what = f"was solved for another spec than {', '.join(lock.sources)} is now, on {', '.join(stale)}"
-    return (CheckFinding(where=where, what=what, fix=fix),)
+    return (CheckFinding(where=where, what=what, fix=_how_to_mend(environment, lock)),)
+
+
+def _how_to_mend(environment: Environment, lock: Lock) -> str:
+    """Return how the lock comes to fit its spec; nothing moves by that which the spec lets be."""
+    if environment.release is not None:
+        return environment.fix
+    if environment.fork_of is None:
+        return f"{environment.fix} --keep, or without --keep to have the newest of everything"
+    made_on = dict(lock.custom_metadata).get(FORK_KEY, "").partition(" ")[0]
+    if made_on in {"", environment.fork_of}:
+        return environment.fix
+    return f"carry on with what was interrupted: bindery rebase {environment.name} --onto {made_on}"
 
 
 def check_environment(environment: Environment) -> EnvironmentCheck:

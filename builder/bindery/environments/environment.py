@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SPEC_NAME = "environment.yml"
 LOCK_NAME = "conda-lock.yml"
+FORK_KEY = "fork_of"
+"""Under this name a fork's lock says what it was made on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +116,10 @@ def _find(settings: Settings, name: str, above: tuple[str, ...]) -> Environment:
     if name not in names:
         if above:
             raise BadInput(f"environments.{above[-1]}.extends: there is no environment {name}", configured)
-        raise BadInput(f"there is no environment {name}", str(settings.environments_folder), _near_miss(name, names))
+        fix = _near_miss(name, names)
+        if (table := settings.environments.get(name)) is not None and table.fork_of is not None:
+            fix = f"bindery.toml has the fork, its folder was not made: bindery fork {table.fork_of} {name} makes it"
+        raise BadInput(f"there is no environment {name}", str(settings.environments_folder), fix)
     chosen = settings.environments.get(name)
     if chosen is None:
         return Environment(name=name, folder=settings.environments_folder / name)

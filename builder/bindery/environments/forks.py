@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bindery.core import BadInput, Digest, digest_bytes, encode_json, remove_tree, write_file
 from bindery.environments.changes import compare_packages
 from bindery.environments.content_hash import content_hashes
-from bindery.environments.environment import LOCK_NAME, SPEC_NAME, Environment
+from bindery.environments.environment import FORK_KEY, LOCK_NAME, SPEC_NAME, Environment
 from bindery.environments.fork_table import with_fork
 from bindery.environments.lockfile import read_lock, write_lock
 from bindery.environments.package_lists import list_lock
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bindery.environments.spec import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-METADATA_KEY = "fork_of"
 VIRTUAL_NAME = "virtual-packages.yml"
 
 
@@ -214,7 +213,7 @@ def fork_metadata(environment: Environment) -> Pairs:
 
     """
     (parent,) = environment.extends
-    return ((METADATA_KEY, f"{environment.fork_of} {identity(read_lock(parent.lock_path, parent.fix))}"),)
+    return ((FORK_KEY, f"{environment.fork_of} {identity(read_lock(parent.lock_path, parent.fix))}"),)
 
 
 def departures(environment: Environment, lock: Lock) -> tuple[PackageChange, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, ToolFailed, WrongUse, digest_file, write_file
 from bindery.environments.changes import compare_packages
+from bindery.environments.check import check_lock
 from bindery.environments.environment import SPEC_NAME
 from bindery.environments.forks import fork_metadata, inherited_packages
 from bindery.environments.lockfile import read_lock, write_lock
@@ -18,7 +19,7 @@ from bindery.environments.package_lists import PackageList, list_lock
 from bindery.environments.solve import SolveOptions, made_by, parse_update, solve_with_reasons
 from bindery.environments.solver import RecordsChoice
 from bindery.environments.spec import read_spec
-from bindery.environments.spec_edits import edit_spec, name_of_line
+from bindery.environments.spec_edits import NOT_ASKED, edit_spec, name_of_line
 from bindery.environments.virtual_packages import read_virtual_packages
 
 if TYPE_CHECKING:
@@ -158,7 +159,13 @@ def _edited(environment: Environment, request: LockRequest) -> str | None:
     if not environment.spec_path.is_file():
         raise BadInput("there is no such spec to edit", where)
     text = environment.spec_path.read_text(encoding="utf-8")
-    edited = edit_spec(text, where, add=request.add, remove=request.remove)
+    try:
+        edited = edit_spec(text, where, add=request.add, remove=request.remove)
+    except BadInput as error:
+        # The same call may have been killed after it wrote the spec.
+        stale = check_lock(environment) if error.what.startswith(NOT_ASKED) else ()
+        fixes = (error.fix, *(f"if it was taken out already: {finding.fix}" for finding in stale))
+        raise BadInput(error.what, error.where, "; ".join(filter(None, fixes))) from error
     return None if edited == text else edited
 
 

@@ -15,6 +15,7 @@ from bindery.environments.spec.plain import parse_plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+NOT_ASKED = "does not ask for"
 _FIX = "edit the file by hand"
 _NAME = re.compile(r"(?:[^\s]*::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)")
 _PLAIN_SCALAR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/=<>!*+|~-]*(?: [A-Za-z0-9_.=<>!*+|~-]+)*")
@@ -71,7 +72,7 @@ def _remove(text: str, where: str, name: str) -> str:
     if item is None:
         names = [one.name for one in found.items]
         near = difflib.get_close_matches(name, names, n=1)
-        raise BadInput(f"does not ask for {name}", where, f"did you mean {near[0]}?" if near else "")
+        raise BadInput(f"{NOT_ASKED} {name}", where, f"did you mean {near[0]}?" if near else "")
     if len(found.items) == 1:
         raise BadInput(f"asks for nothing but {name}", where, "add another package first")
     if found.is_flow:

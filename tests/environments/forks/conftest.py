@@ -133,3 +133,17 @@ def project(released_project: Path, tmp_path: Path) -> Settings:
 def places(notebook_channel: Path, solver_store: Store) -> Places:
     """Return where packages come from: the channel in the place of conda-forge."""
     return Places(store=solver_store, progress=NoProgress(), mirrors={"conda-forge": str(notebook_channel)})
+
+
+@pytest.fixture
+def root(project: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the project, which is the working folder."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("BINDERY_STORE", str(tmp_path / "store"))
+    return project.root
+
+
+@pytest.fixture
+def mirror(notebook_channel: Path) -> tuple[str, str]:
+    """Return the words that put the channel in the place of conda-forge."""
+    return ("--channel-mirror", f"conda-forge={notebook_channel}")
