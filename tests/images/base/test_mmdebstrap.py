@@ -155,5 +155,20 @@ def test_a_user_without_subordinate_ids_is_told_what_to_type(temporary: Path) ->
     assert list(temporary.iterdir()) == []
 
 
+def test_another_architecture_takes_an_emulator(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where there is an emulator, the tool would find it: this one says what it says without.
+    program = temporary.parent / "mmdebstrap"
+    said = "E: arm64 can neither be executed natively nor via qemu user emulation with binfmt_misc"
+    program.write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 1\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with pytest.raises(ToolFailed) as caught:
+        make(DebianRecipe(suite="bookworm", arch="arm64"))
+    assert str(caught.value) == (
+        "debian:bookworm: this machine cannot run programs for arm64, which setting up its packages takes\n"
+        "  fix: sudo apt-get install qemu-user-static binfmt-support arch-test, or --base docker://… or oci:FOLDER"
+    )
+
+
 def test_the_version_is_that_of_the_tool() -> None:
     assert tool_version(os.environ).startswith("mmdebstrap 1.")

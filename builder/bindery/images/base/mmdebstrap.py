@@ -60,6 +60,7 @@ _NO_ANSWER = re.compile(
     r"|Connection (?:failed|refused|timed out)|Cannot initiate the connection|Failed to fetch"
 )
 _NO_LISTS = re.compile(r"^E: apt-get update .* failed$", re.MULTILINE)
+_FOREIGN = re.compile(r"can neither be executed natively nor")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|not enough free space")
 
 
@@ -247,6 +248,12 @@ def _failure(recipe: DebianRecipe, said: str, folder: Path) -> BadInput | ToolFa
         return BadInput(f"has no package {name}", recipe.where, "correct its name in apt.txt")
     if _FULL.search(said):
         return ToolFailed("the disk is full", str(folder.parent), "free some space, or set TMPDIR")
+    if _FOREIGN.search(said):
+        return ToolFailed(
+            f"this machine cannot run programs for {recipe.arch}, which setting up its packages takes",
+            recipe.where,
+            "sudo apt-get install qemu-user-static binfmt-support arch-test, or --base docker://… or oci:FOLDER",
+        )
     lines = said.rstrip().splitlines()[-_LAST_LINES:]
     fix = ""
     if _NO_ANSWER.search(said):
