@@ -23,7 +23,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Environments": ("lock", "check", "diff", "inspect", "export", "log", "release", "fork", "rebase"),
     "Prefixes": ("install", "shell", "verify"),
     "Wheel channels": ("channel",),
-    "Images": ("build",),
+    "Images": ("build", "push", "pull", "load"),
     "Notebooks": ("test",),
 }
 OUR_BUG = 70

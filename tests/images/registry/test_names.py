@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bindery.core import WrongUse
+from bindery.images.annotations import REVISION, VERSION
 from bindery.images.registry import binderhub_reference, own_tags
-from bindery.images.registry.names import REVISION, VERSION, binderhub_image, build_slug
+from bindery.images.registry.names import binderhub_image, build_slug
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -9,9 +9,16 @@ if TYPE_CHECKING:
     from bindery.images.registry.credentials import Credential, CredentialPlaces
     from bindery.images.registry.names import binderhub_reference, own_tags
     from bindery.images.registry.pull import PullPlan, plan_pull, pull_image, run_pull
-    from bindery.images.registry.push import Pushed, PushPlan, plan_push, push_image, run_push
+    from bindery.images.registry.push import Pushed, PushPlan, plan_push, push_image, read_documents, run_push
     from bindery.images.registry.reference import Reference, parse_reference
-    from bindery.images.registry.referrers import Document, attach_document, find_referrers, read_document
+    from bindery.images.registry.referrers import (
+        Document,
+        attach_document,
+        attach_locally,
+        find_referrers,
+        local_referrers,
+        read_document,
+    )
     from bindery.images.registry.transport import Retries
 
 __all__ = [
@@ -25,8 +32,10 @@ __all__ = [
     "RegistryClient",
     "Retries",
     "attach_document",
+    "attach_locally",
     "binderhub_reference",
     "find_referrers",
+    "local_referrers",
     "open_registry",
     "own_tags",
     "parse_reference",
@@ -35,6 +44,7 @@ __all__ = [
     "pull_image",
     "push_image",
     "read_document",
+    "read_documents",
     "run_pull",
     "run_push",
 ]

@@ -15,14 +15,12 @@ from urllib.parse import urlsplit
 import escapism
 
 from bindery.core import WrongUse
+from bindery.images.annotations import REVISION, VERSION
 from bindery.images.registry.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = "org.opencontainers.image.version"
-REVISION = "org.opencontainers.image.revision"
-SOURCE = "org.opencontainers.image.source"
 LATEST = "latest"
 _LONGEST_NAME = 255
 _HASH_DIGITS = 6

@@ -1,4 +1,4 @@
-"""An image on its way into a registry: what is missing, in parallel; then its manifest, its index, and last its tags.
+"""An image on its way into a registry: what is missing, in parallel, its manifest, its index, and last its tags.
 
 Whoever looks while it happens, or after it was interrupted, sees the tags on whole images.
 
@@ -8,16 +8,21 @@ Source: OCI distribution-spec v1.1, "Push".
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bindery.core import WrongUse
+from bindery.images.annotations import BASE_NAME
 from bindery.images.manifest import INDEXES, Descriptor, Index, Manifest, parse_index, parse_manifest
 from bindery.images.registry.client import RegistryClient, open_registry
+from bindery.images.registry.reference import parse_reference
+from bindery.images.registry.referrers import local_referrers, publish_referrer
 from bindery.images.registry.workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from bindery.core import Digest, Progress
     from bindery.images.layout import Image, Layout
@@ -29,12 +34,14 @@ if TYPE_CHECKING:
 class PushPlan:
     """What a push does. ``documents`` are manifests, then indexes; the last one is what the tags are put on.
 
-    ``blobs`` are all that the documents speak of, each once; ``missing`` are those that the repository lacks.
+    ``referrers`` are manifests of the layout that refer to one of them. ``blobs`` are all that these speak of, each
+    once; ``missing`` are those that the repository lacks.
     """
 
     layout: Layout
     repository: Reference
     documents: tuple[Manifest | Index, ...]
+    referrers: tuple[Manifest, ...]
     blobs: tuple[Descriptor, ...]
     missing: tuple[Descriptor, ...]
     tags: tuple[str, ...]
@@ -109,9 +116,10 @@ def plan_push(
     documents = read_documents(layout, descriptor, where)
     for tag in tags:
         repository.tagged(tag)
+    referrers = local_referrers(layout, {document.digest for document in documents})
     blobs = {
         blob.digest: blob
-        for document in documents
+        for document in (*documents, *referrers)
         if isinstance(document, Manifest)
         for blob in (document.config, *document.layers)
     }
@@ -125,10 +133,11 @@ def plan_push(
         layout=layout,
         repository=repository,
         documents=documents,
+        referrers=referrers,
         blobs=tuple(blobs.values()),
         missing=tuple(blob for blob, is_there in zip(blobs.values(), there, strict=True) if not is_there),
         tags=tuple(dict.fromkeys(tags)),
-        mount_from=tuple(mount_from),
+        mount_from=tuple(dict.fromkeys((*mount_from, *_base_repositories(documents, repository)))),
     )
 
 
@@ -160,6 +169,8 @@ def run_push(client: RegistryClient, plan: PushPlan, progress: Progress) -> Push
             how = run(push, missing)
     for document in plan.documents:
         client.put_manifest(repository.at(document.digest), document)
+    for referrer in plan.referrers:
+        publish_referrer(client, repository, referrer)
     for tag in plan.tags:
         client.put_manifest(repository.tagged(tag), plan.documents[-1])
     sent = [blob.size_bytes for blob, done in zip(missing, how, strict=True) if done == "uploaded"] if how else []
@@ -185,3 +196,12 @@ def read_documents(layout: Layout, descriptor: Descriptor, where: str) -> tuple[
     index = parse_index(raw, where)
     below = [document for one in index.manifests for document in read_documents(layout, one, where)]
     return (*below, index)
+
+
+def _base_repositories(documents: Sequence[Manifest | Index], repository: Reference) -> Iterator[str]:
+    """Yield the repositories of the bases, if they are in the same registry: they have the lowest layers."""
+    for document in documents:
+        with suppress(WrongUse):
+            base = parse_reference(document.annotations.get(BASE_NAME, ""))
+            if base.host == repository.host:
+                yield base.name

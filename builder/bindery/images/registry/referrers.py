@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bindery.core import BadInput, ToolFailed, digest_bytes
 from bindery.images.manifest import (
     EMPTY,
+    MANIFESTS,
     Descriptor,
     Index,
     Manifest,
@@ -24,9 +25,10 @@ from bindery.images.manifest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bindery.core import Digest
+    from bindery.images.layout import Layout
     from bindery.images.registry.client import RegistryClient
     from bindery.images.registry.reference import Reference
 
@@ -57,18 +59,66 @@ def attach_document(
         BadInput: the list that is there cannot be read.
 
     """
+    manifest, blobs = encode_referrer(subject, document)
+    for blob, data in zip((manifest.config, *manifest.layers), blobs, strict=True):
+        if not client.has_blob(repository.name, blob):
+            client.push_blob(repository.name, blob, partial(io.BytesIO, data))
+    return publish_referrer(client, repository, manifest)
+
+
+def attach_locally(layout: Layout, subject: Descriptor, document: Document) -> Descriptor:
+    """Return the manifest through which the document refers to the subject, in the layout; it is pushed with it.
+
+    Raises:
+        ToolFailed: the disk is full or cannot be written.
+
+    """
+    manifest, blobs = encode_referrer(subject, document)
+    for data in (*blobs, manifest.raw):
+        layout.write_blob(data)
+    listed = _listed(manifest)
+    layout.add(listed)
+    return listed
+
+
+def local_referrers(layout: Layout, subjects: Collection[Digest]) -> tuple[Manifest, ...]:
+    """Return what refers to one of the subjects in the layout, in the order of its index.
+
+    Raises:
+        BadInput: a manifest is damaged.
+
+    """
+    where = str(layout.root)
+    unnamed = [
+        one for one in layout.entries() if one.media_type in MANIFESTS and one.artifact_type and _is_there(layout, one)
+    ]
+    found = [parse_manifest(layout.read_blob(one, where), f"{where}: {one.digest}") for one in unnamed]
+    return tuple(one for one in found if one.subject is not None and one.subject.digest in subjects)
+
+
+def encode_referrer(subject: Descriptor, document: Document) -> tuple[Manifest, tuple[bytes, bytes]]:
+    """Return the manifest through which the document refers to the subject, and its two blobs."""
     layer = Descriptor(
         media_type=document.media_type, digest=digest_bytes(document.data), size_bytes=len(document.data)
     )
-    for blob, data in ((_EMPTY_CONFIG, _EMPTY_BYTES), (layer, document.data)):
-        if not client.has_blob(repository.name, blob):
-            client.push_blob(repository.name, blob, partial(io.BytesIO, data))
     bare = Descriptor(media_type=subject.media_type, digest=subject.digest, size_bytes=subject.size_bytes)
     raw = encode_manifest(_EMPTY_CONFIG, (layer,), document.annotations, bare, document.artifact_type)
-    manifest = parse_manifest(raw, str(repository))
-    listed = replace(manifest.descriptor, annotations=manifest.annotations)
+    return parse_manifest(raw, document.artifact_type), (_EMPTY_BYTES, document.data)
+
+
+def publish_referrer(client: RegistryClient, repository: Reference, manifest: Manifest) -> Descriptor:
+    """Return the descriptor under which the registry lists the manifest now; its blobs are there already.
+
+    Raises:
+        ToolFailed: the registry refuses, or failed too often.
+        BadInput: the list that is there cannot be read, or the manifest has no subject.
+
+    """
+    if manifest.subject is None:
+        raise BadInput("refers to nothing", str(repository.at(manifest.digest)))
+    listed = _listed(manifest)
     if not client.put_manifest(repository.at(manifest.digest), manifest):
-        _list_by_tag(client, repository, subject.digest, listed)
+        _list_by_tag(client, repository, manifest.subject.digest, listed)
     return listed
 
 
@@ -105,6 +155,15 @@ def read_document(client: RegistryClient, repository: Reference, referrer: Descr
 def referrers_tag(subject: Digest) -> str:
     """Return the tag of the list of what refers to the subject, where the registry keeps none."""
     return f"{subject.algorithm}-{subject.hex}"
+
+
+def _listed(manifest: Manifest) -> Descriptor:
+    """Return the manifest as a list of referrers has it."""
+    return replace(manifest.descriptor, annotations=manifest.annotations)
+
+
+def _is_there(layout: Layout, descriptor: Descriptor) -> bool:
+    return layout.has_blob(descriptor.digest, descriptor.size_bytes)
 
 
 def _list_by_tag(client: RegistryClient, repository: Reference, subject: Digest, listed: Descriptor) -> None:
