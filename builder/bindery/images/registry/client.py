@@ -72,7 +72,7 @@ class RegistryClient:
             ToolFailed: the registry refuses, or failed too often.
 
         """
-        response = self._ask_manifest("HEAD", reference, _push(reference))
+        response = self._ask_manifest("HEAD", reference, _pull(reference))
         if response.status_code == 404:
             return None
         self._expect(response, reference, 200)
