@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 from bindery.core import digest_bytes
 from bindery.core.tarstreams import (
     TarMember,
+    _header,
     bytes_member,
     file_member,
     folder_member,
+    hard_link_member,
     link_member,
     tidy_mode,
     write_tar,
@@ -81,3 +85,44 @@ def test_file_that_became_shorter_is_named() -> None:
 
     with pytest.raises(OSError, match=r"^a: ended 6 bytes before its size of 10$"):
         _tar([member])
+
+
+def test_hard_links_come_after_what_they_link_to() -> None:
+    data = _tar([hard_link_member("a", "b/c", 0o755), bytes_member("b/c", b"#!", 0o755), hard_link_member("z", "b/c")])
+
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert [(one.name, one.islnk(), one.linkname, one.size) for one in archive.getmembers()] == [
+            ("b/c", False, "", 2),
+            ("a", True, "b/c", 0),
+            ("z", True, "b/c", 0),
+        ]
+
+
+def test_owners_are_numbers() -> None:
+    big = 3_000_000_000  # more than the header's field holds
+    data = _tar([replace(bytes_member("a", b""), uid=1000, gid=100), replace(folder_member("b"), uid=big, gid=big)])
+
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert [(one.uid, one.gid, one.uname, one.gname) for one in archive] == [
+            (1000, 100, "", ""),
+            (big, big, "", ""),
+        ]
+
+
+def test_names_need_not_be_utf_8(tmp_path: Path) -> None:
+    data = _tar([bytes_member("b\udcff", b"1"), link_member("a", "b\udcff"), bytes_member("\udcfe/" + "x" * 200, b"")])
+
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert [one.name for one in archive] == ["a", "b\udcff", "\udcfe/" + "x" * 200]
+        assert archive.getmember("a").linkname == "b\udcff"
+    subprocess.run(["tar", "-x", "-C", tmp_path], input=data, check=True)
+    assert sorted(os.listdir(os.fsencode(tmp_path))) == [b"a", b"b\xff", b"\xfe"]  # noqa: PTH208 - as bytes
+
+
+def test_files_of_more_than_8_gib_have_headers_that_say_so() -> None:
+    header = _header(TarMember(path="big", mode=0o644, size_bytes=9 << 30, open=io.BytesIO), EPOCH_S)
+
+    with tarfile.open(fileobj=io.BytesIO(header)) as archive:
+        member = archive.next()
+    assert member is not None
+    assert (member.name, member.size) == ("big", 9 << 30)

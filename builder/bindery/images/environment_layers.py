@@ -8,6 +8,7 @@ so that a damaged store gives an error and not an image.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -139,31 +140,30 @@ def _member(layer: EnvironmentLayer, path: str, entry: LinkedEntry, watch: _Watc
     inside = f"{layer.target.strip('/')}/{path}"
     if entry.kind == "link":
         return link_member(inside, entry.target)
-    source = layer.root / path
     return TarMember(
         path=inside,
         mode=entry.mode,
         size_bytes=entry.size_bytes,
-        open=lambda: _open_verified(source, entry, watch),
+        open=lambda: _open_verified(layer.root, path, entry, watch),
     )
 
 
 @contextmanager
-def _open_verified(path: Path, entry: LinkedEntry, watch: _Watch) -> Iterator[Source]:
-    """Yield the file's bytes, which have the entry's digest if the context ends without an error."""
+def _open_verified(root: Path, path: str, entry: LinkedEntry, watch: _Watch) -> Iterator[Source]:
+    """Yield the file's bytes, which are those of the entry if the context ends without an error."""
+    where, fix = str(root / path), f"remove {root}, and build again"
     try:
-        stream = path.open("rb", buffering=0)
+        stream = (root / path).open("rb", buffering=0)
     except FileNotFoundError as error:
-        raise BadInput("is missing", str(path), _fix(path)) from error
+        raise BadInput("is missing", where, fix) from error
     with stream:
+        changed = BadInput("is not what it was when it was linked", where, fix)
+        if os.fstat(stream.fileno()).st_size != entry.size_bytes:
+            raise changed
         reader = _Watched(stream, watch)
         yield reader
-        if reader.state.hexdigest() != entry.sha256 or stream.read(1):
-            raise BadInput("is not what it was when it was linked", str(path), _fix(path))
-
-
-def _fix(path: Path) -> str:
-    return f"remove the environment that it belongs to, and build again: {path}"
+        if reader.state.hexdigest() != entry.sha256:
+            raise changed
 
 
 @dataclass(frozen=True, slots=True)
