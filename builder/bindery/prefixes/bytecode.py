@@ -26,15 +26,19 @@ ENVIRON = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 NOT_COMPILABLE = "not compilable"
 
 
-def compile_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> frozenset[str]:
+def compile_bytecode(
+    tree: ExpectedTree, root: Path, progress: Progress, interpreter: Path | None = None
+) -> frozenset[str]:
     """Write the bytecode of every source of the tree that lies at ``root``; return the sources that have none.
+
+    The tree's own Python compiles, if no other interpreter is given.
 
     Raises:
         ToolFailed: the prefix's Python cannot be started or failed.
 
     """
     with progress.task("Compiling bytecode", len(tree.sources), "files") as task:
-        states = _run(tree, root, task, check=False)
+        states = _run(tree, root, task, interpreter, check=False)
     return frozenset(source for source, state in states.items() if state == NOT_COMPILABLE)
 
 
@@ -46,13 +50,13 @@ def check_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> dict[s
 
     """
     with progress.task("Checking bytecode", len(tree.sources), "files") as task:
-        return _run(tree, root, task, check=True)
+        return _run(tree, root, task, None, check=True)
 
 
-def _run(tree: ExpectedTree, root: Path, task: Task, *, check: bool) -> dict[str, str]:
+def _run(tree: ExpectedTree, root: Path, task: Task, interpreter: Path | None, *, check: bool) -> dict[str, str]:
     if tree.python is None:
         return {}
-    executable = root / tree.python.executable
+    executable = interpreter or root / tree.python.executable
     # Isolated, without site-packages, and without any bytecode that is there: what is to be checked must not run. The
     # order in which sets are walked has no part in the result, since 3.11; the seed is for those before.
     command: list[str | Path] = [executable, "-s", "-S", "-B", "-X", f"pycache_prefix={root}/.none", SCRIPT]

@@ -87,7 +87,7 @@ def ensure_activation(prefix: Path) -> dict[str, str]:
         return _activate(prefix)
     kept = Store(prefix.parent.parent).path(ACTIVATIONS, prefix.name)
     if kept.is_file():
-        return _variables(kept.read_bytes(), kept)
+        return parse_variables(kept.read_bytes(), kept)
     found = _activate(prefix)
     try:
         write_file(kept, encode_json(dict(found), indent=1))
@@ -99,7 +99,7 @@ def ensure_activation(prefix: Path) -> dict[str, str]:
 def _activate(prefix: Path) -> dict[str, str]:
     variables: dict[str, str] = {}
     for path in sorted((prefix / "etc" / "conda" / "env_vars.d").glob("*.json")):
-        variables |= _variables(path.read_bytes(), path)
+        variables |= parse_variables(path.read_bytes(), path)
     scripts = sorted((prefix / "etc" / "conda" / "activate.d").glob("*.sh"))
     if not scripts:
         return variables
@@ -121,7 +121,13 @@ def _activate(prefix: Path) -> dict[str, str]:
     return variables | dict(sorted(changed.items()))
 
 
-def _variables(data: bytes, path: Path) -> dict[str, str]:
+def parse_variables(data: bytes, path: Path) -> dict[str, str]:
+    """Return the variables of a file of ``env_vars.d``.
+
+    Raises:
+        BadInput: it is not a mapping of texts.
+
+    """
     try:
         value = parse_json(data)
     except ValueError as error:

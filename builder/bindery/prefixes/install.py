@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bindery.core import BadInput, digest_bytes, encode_json, host_platform
 from bindery.prefixes.environ import ensure_activation
 from bindery.prefixes.expected import expect_tree
-from bindery.prefixes.making import FORMAT, gather_contents, make_tree
+from bindery.prefixes.interpreters import choose_interpreter
+from bindery.prefixes.making import FORMAT, MakeOrder, gather_contents, make_tree
 from bindery.prefixes.record import PREFIXES, write_record
 from bindery.prefixes.verify import verify_tree
 
@@ -66,7 +67,8 @@ def ensure_prefix(realised: Realised, *, store: Store, progress: Progress) -> Pr
         write_record(realised, store, path.name)
 
         def build(work: Path) -> None:
-            make_tree(realised, str(path), work, store=store, progress=progress)
+            order = MakeOrder(realised=realised, prefix=str(path), interpreter=choose_interpreter(realised))
+            make_tree(order, work, store=store, progress=progress)
 
         store.ensure(PREFIXES, path.name, build)
     ensure_activation(path)

@@ -9,9 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bindery.core import digest_bytes, encode_json
-from bindery.prefixes.linked_record import LinkedEntry, LinkedRecord, decode_record, encode_record, record_tree
-from bindery.prefixes.making import FORMAT, make_tree
+from bindery.core import BadInput, digest_bytes, encode_json, remove_tree
+from bindery.prefixes.activation import compute_variables
+from bindery.prefixes.interpreters import choose_interpreter
+from bindery.prefixes.linked_record import (
+    LinkedEntry,
+    LinkedRecord,
+    decode_record,
+    encode_record,
+    find_damage,
+    list_entries,
+)
+from bindery.prefixes.making import FORMAT, MakeOrder, make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +39,9 @@ class LinkedPrefix:
     """An environment as it looks at ``target``, which need not be there; its files lie below ``root``, read-only.
 
     ``entries`` are every file and link, by path (relative, with ``/``), sorted. ``variables`` are what its packages set
-    when it is activated at ``target``. ``bytecode`` is the version of the Python that compiled it; empty, if it has no
-    bytecode. ``archives`` are the sizes of the packages' archives in bytes, by name.
+    when it is activated at ``target``. ``bytecode`` is the version of the Python that compiled it; empty, if it has
+    none: then nothing on this machine compiles for its platform. ``archives`` are the sizes of the packages' archives
+    in bytes, by name.
     """
 
     root: Path
@@ -50,22 +60,66 @@ def ensure_linked(realised: Realised, target: str, *, store: Store, progress: Pr
     """Return the environment as it looks at ``target``, after making it if the store had none.
 
     Raises:
-        BadInput: an archive is not what the lock says.
+        BadInput: an archive is not what the lock says, or a package sets variables that cannot be worked out.
         CheckFailed: what was made is not what the lock makes.
         ToolFailed: fetching, linking or the disk failed.
 
     """
-    identity = encode_json([FORMAT, str(realised.digest), realised.platform, target])
-    key = digest_bytes(identity).hex[:_KEY_DIGITS]
+    order = MakeOrder(realised=realised, prefix=target, interpreter=choose_interpreter(realised))
+    key = _key(order)
+    path = store.path(KIND, key)
+    record = _read(path) if path.exists() else ""
+    if isinstance(record, str):
+        if record:
+            progress.say(f"{record}; linking again")
+        with store.lock(KIND, key):
+            if path.exists() and isinstance(_read(path), str):
+                remove_tree(path)
+        store.ensure(KIND, key, lambda work: _build(order, work, store, progress))
+        record = decode_record((path / _RECORD).read_bytes(), str(path / _RECORD))
+    _say_bytecode(realised, record, progress)
+    return _linked(path / _FOLDER, realised, target, record)
 
-    def build(work: Path) -> None:
-        work.mkdir()
-        made = make_tree(realised, target, work / _FOLDER, store=store, progress=progress)
-        record = record_tree(made, work / _FOLDER)
-        (work / _RECORD).write_bytes(encode_record(record))
 
-    path = store.ensure(KIND, key, build)
-    return _linked(path / _FOLDER, realised, target, decode_record((path / _RECORD).read_bytes(), str(path / _RECORD)))
+def _key(order: MakeOrder) -> str:
+    compiler = order.interpreter.version if order.interpreter else ""
+    identity = encode_json([FORMAT, str(order.realised.digest), order.realised.platform, order.prefix, compiler])
+    return digest_bytes(identity).hex[:_KEY_DIGITS]
+
+
+def _build(order: MakeOrder, work: Path, store: Store, progress: Progress) -> None:
+    work.mkdir()
+    made = make_tree(order, work / _FOLDER, store=store, progress=progress)
+    entries = list_entries(made, work / _FOLDER)
+    variables = compute_variables(made.tree, made.contents, work / _FOLDER)
+    record = LinkedRecord(
+        entries=entries,
+        variables=variables,
+        python_version=made.tree.python.version if made.tree.python else "",
+        bytecode=order.interpreter.version if order.interpreter else "",
+        archives={package.locked.name: package.archive.stat().st_size for package in made.contents},
+    )
+    (work / _RECORD).write_bytes(encode_record(record))
+
+
+def _read(path: Path) -> LinkedRecord | str:
+    """Return the record of what lies there, or why it is not what was made."""
+    try:
+        record = decode_record((path / _RECORD).read_bytes(), str(path / _RECORD))
+    except (BadInput, OSError):
+        return f"{path}: its list of files is damaged"
+    damaged = find_damage(record.entries, path / _FOLDER)
+    return f"{path / _FOLDER}: {damaged[0]} was changed" if damaged else record
+
+
+def _say_bytecode(realised: Realised, record: LinkedRecord, progress: Progress) -> None:
+    if record.bytecode == record.python_version:
+        return
+    python = f"Python {record.python_version} of {realised.platform}"
+    if record.bytecode:
+        progress.say(f"{realised.label}: Python {record.bytecode} compiled the bytecode, in the place of {python}")
+    else:
+        progress.say(f"{realised.label}: has no bytecode, since nothing here compiles for {python}; imports are slow")
 
 
 def _linked(root: Path, realised: Realised, target: str, record: LinkedRecord) -> LinkedPrefix:

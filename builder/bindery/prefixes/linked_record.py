@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bindery.core import BadInput, digest_bytes, digest_file, encode_json, parse_json
-from bindery.prefixes.tree import Expected, ExpectedFile, ExpectedLink
+from bindery.prefixes.tree import PLAIN, Expected, ExpectedBytecode, ExpectedFile, ExpectedLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bindery.core import Json
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 Kind = Literal["file", "link"]
 LINK_MODE = 0o777
 _COLUMNS = 7
-_FIX = "remove it, and run the command again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +27,8 @@ class LinkedEntry:
     """A file or a link of a linked prefix; ``package`` is empty for what belongs to none.
 
     A file has its bytes' ``sha256`` (hex), its size and its mode (0o755 or 0o644, as an image has it; the store takes
-    the write bits away). A link has the text that it holds as ``target``.
+    the write bits away). A link has the text that it holds as ``target``, and the
+    mode 0o777.
     """
 
     package: str
@@ -37,56 +39,101 @@ class LinkedEntry:
     target: str
 
 
+class LinkedEntries(Mapping[str, LinkedEntry]):
+    """Entries by path, sorted; each is made of the record's text when it is asked for: there are tens of thousands."""
+
+    def __init__(self, fields: list[str]) -> None:
+        self._fields = fields
+        self._rows = dict(zip(fields[::_COLUMNS], range(0, len(fields), _COLUMNS), strict=True))
+
+    def __getitem__(self, path: str) -> LinkedEntry:
+        row = self._rows[path]
+        package, sha256, size_bytes, mode, target = self._fields[row + 1 : row + 6]
+        return LinkedEntry(
+            package=package,
+            kind="file" if sha256 else "link",
+            sha256=sha256,
+            size_bytes=int(size_bytes),
+            mode=int(mode),
+            target=target,
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LinkedEntries) and self._fields == other._fields
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._fields))
+
+    def touched(self, root: Path) -> tuple[str, ...]:
+        """Return the paths below the root that are not there, or have another size or time than when they were made."""
+        found = []
+        sizes, times = self._fields[3::_COLUMNS], self._fields[6::_COLUMNS]
+        for path, size_bytes, time_ns in zip(self._rows, sizes, times, strict=True):
+            try:
+                status = os.lstat(f"{root}/{path}")
+            except OSError:
+                found.append(path)
+            else:
+                if status.st_mtime_ns != int(time_ns) or status.st_size != int(size_bytes):
+                    found.append(path)
+        return tuple(found)
+
+    @property
+    def table(self) -> bytes:
+        """The entries as the record keeps them."""
+        return "\0".join(self._fields).encode(errors="surrogateescape")
+
+
+def list_entries(made: MadeTree, root: Path) -> LinkedEntries:
+    """Return the entries of the tree that was made at ``root``."""
+    fields: list[str] = []
+    for path, expected in sorted(made.tree.entries.items()):
+        place = root / path
+        if not isinstance(expected, ExpectedBytecode) or place.is_file():
+            status = place.lstat()
+            sha256, mode, target = _describe(expected, place)
+            fields += [
+                path, expected.package, sha256, str(status.st_size), str(mode), target, str(status.st_mtime_ns)
+            ]  # fmt: skip
+    return LinkedEntries(fields)
+
+
+def _describe(expected: Expected, place: Path) -> tuple[str, int, str]:
+    match expected:
+        case ExpectedLink():
+            return "", LINK_MODE, expected.target
+        case ExpectedFile():
+            return expected.sha256, expected.mode, ""
+        case ExpectedBytecode():
+            return digest_file(place).hex, PLAIN, ""
+
+
+def find_damage(entries: LinkedEntries, root: Path) -> tuple[str, ...]:
+    """Return the paths that are not as they were made. Only files whose size or time is another are read."""
+    return tuple(path for path in entries.touched(root) if not _is_same(entries[path], root / path))
+
+
+def _is_same(entry: LinkedEntry, place: Path) -> bool:
+    if entry.kind == "link":
+        return place.is_symlink() and str(place.readlink()) == entry.target
+    return place.is_file() and not place.is_symlink() and digest_file(place).hex == entry.sha256
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkedRecord:
-    """What the file says. ``times_ns`` are the files' times of modification, by path: another time, another look."""
+    """What the file says."""
 
-    entries: Mapping[str, LinkedEntry]
-    times_ns: Mapping[str, int]
+    entries: LinkedEntries
     variables: Mapping[str, str]
     python_version: str
     bytecode: str
     archives: Mapping[str, int]
-
-
-def record_tree(made: MadeTree, root: Path) -> LinkedRecord:
-    """Return the record of the tree that was made at ``root``."""
-    entries: dict[str, LinkedEntry] = {}
-    times: dict[str, int] = {}
-    for path, expected in sorted(made.tree.entries.items()):
-        place = root / path
-        if isinstance(expected, ExpectedLink) or place.is_file():
-            entries[path] = _entry(expected, place)
-            times[path] = place.lstat().st_mtime_ns
-    python = made.tree.python
-    return LinkedRecord(
-        entries=entries,
-        times_ns=times,
-        variables={},
-        python_version=python.version if python else "",
-        bytecode=python.version if python else "",
-        archives={package.locked.name: package.archive.stat().st_size for package in made.contents},
-    )
-
-
-def _entry(expected: Expected, place: Path) -> LinkedEntry:
-    match expected:
-        case ExpectedLink():
-            return LinkedEntry(
-                package=expected.package,
-                kind="link",
-                sha256="",
-                size_bytes=0,
-                mode=LINK_MODE,
-                target=expected.target,
-            )
-        case ExpectedFile():
-            sha256, size_bytes, mode = expected.sha256, expected.size_bytes, expected.mode
-        case _:
-            sha256, size_bytes, mode = digest_file(place).hex, place.stat().st_size, 0o644
-    return LinkedEntry(
-        package=expected.package, kind="file", sha256=sha256, size_bytes=size_bytes, mode=mode, target=""
-    )
 
 
 def encode_record(record: LinkedRecord) -> bytes:
@@ -97,20 +144,7 @@ def encode_record(record: LinkedRecord) -> bytes:
         "bytecode": record.bytecode,
         "archives": dict(record.archives),
     }
-    fields = [
-        field
-        for path, entry in record.entries.items()
-        for field in (
-            path,
-            entry.package,
-            entry.sha256,
-            str(entry.size_bytes),
-            str(entry.mode),
-            entry.target,
-            str(record.times_ns[path]),
-        )
-    ]
-    data = encode_json(head) + b"\n" + "\0".join(fields).encode(errors="surrogateescape")
+    data = encode_json(head) + b"\n" + record.entries.table
     return f"{digest_bytes(data)}\n".encode() + data
 
 
@@ -122,30 +156,12 @@ def decode_record(data: bytes, where: str) -> LinkedRecord:
 
     """
     digest, _, rest = data.partition(b"\n")
-    if digest != str(digest_bytes(rest)).encode():
-        raise BadInput("is damaged", where, _FIX)
     line, _, table = rest.partition(b"\n")
-    head = parse_json(line)
+    head = parse_json(line) if digest == str(digest_bytes(rest)).encode() else None
     if not isinstance(head, dict):
-        raise BadInput("is damaged", where, _FIX)
-    fields = table.decode(errors="surrogateescape").split("\0") if table else []
-    paths = fields[::_COLUMNS]
-    columns = zip(*(fields[column::_COLUMNS] for column in range(1, _COLUMNS)), strict=True)
-    entries: dict[str, LinkedEntry] = {}
-    times: dict[str, int] = {}
-    for path, (package, sha256, size_bytes, mode, target, time_ns) in zip(paths, columns, strict=True):
-        entries[path] = LinkedEntry(
-            package=package,
-            kind="file" if sha256 else "link",
-            sha256=sha256,
-            size_bytes=int(size_bytes),
-            mode=int(mode),
-            target=target,
-        )
-        times[path] = int(time_ns)
+        raise BadInput("is damaged", where)
     return LinkedRecord(
-        entries=entries,
-        times_ns=times,
+        entries=LinkedEntries(table.decode(errors="surrogateescape").split("\0") if table else []),
         variables=_texts(head["variables"]),
         python_version=str(head["python_version"]),
         bytecode=str(head["bytecode"]),

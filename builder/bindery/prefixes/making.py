@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bindery.core import Progress, Store
     from bindery.environments import Realised
     from bindery.prefixes.contents import PackageContents
+    from bindery.prefixes.interpreters import Interpreter
     from bindery.prefixes.tree import ExpectedTree
     from bindery.prefixes.verify import Finding
 
@@ -34,6 +35,15 @@ ATTEMPTS = 3
 """The first may find that packages are missing, the second that others were edited."""
 _SHOWN = 5
 _WRONG = "a package contradicts itself, or bindery is wrong; nothing was installed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MakeOrder:
+    """An environment as it is when it lies at ``prefix``, compiled by the interpreter, if there is one."""
+
+    realised: Realised
+    prefix: str
+    interpreter: Interpreter | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,8 +67,8 @@ def gather_contents(realised: Realised, store: Store, progress: Progress) -> tup
     return tuple(read_contents(package, archives[package.name]) for package in realised.installed)
 
 
-def make_tree(realised: Realised, prefix: str, work: Path, *, store: Store, progress: Progress) -> MadeTree:
-    """Make in ``work`` what the environment is when it lies at ``prefix``; return what is there, verified.
+def make_tree(order: MakeOrder, work: Path, *, store: Store, progress: Progress) -> MadeTree:
+    """Make in ``work`` what was ordered; return what is there, verified.
 
     Raises:
         BadInput: an archive is not what the lock says.
@@ -66,21 +76,21 @@ def make_tree(realised: Realised, prefix: str, work: Path, *, store: Store, prog
         ToolFailed: fetching, linking or the disk failed.
 
     """
-    contents = gather_contents(realised, store, progress)
+    contents = gather_contents(order.realised, store, progress)
     cache = store.root / PACKAGES
     with ThreadPoolExecutor(1) as pool:
-        expected = pool.submit(expect_tree, contents, prefix, realised.platform)
+        expected = pool.submit(expect_tree, contents, order.prefix, order.realised.platform)
         for attempt in range(ATTEMPTS):
             is_last = attempt == ATTEMPTS - 1
             try:
-                link_packages(contents, work, prefix, cache, progress)
+                link_packages(contents, work, order.prefix, cache, progress)
             except LinkFailed as error:
                 expected.result()  # knows better what is wrong with a package
                 if is_last:
                     raise
                 damaged, why = _named(contents, str(error)), error.what
             else:
-                uncompiled, findings = _finish(contents, expected.result(), work, progress)
+                uncompiled, findings = _finish(order, contents, expected.result(), work, progress)
                 if not findings:
                     return MadeTree(tree=expected.result(), contents=contents, uncompiled=uncompiled)
                 if is_last:
@@ -93,7 +103,7 @@ def make_tree(realised: Realised, prefix: str, work: Path, *, store: Store, prog
             for package in damaged or contents:
                 _forget(cache, package)
             remove_tree(work)
-    raise CheckFailed(_sentence(findings), realised.label, _WRONG)
+    raise CheckFailed(_sentence(findings), order.realised.label, _WRONG)
 
 
 def _named(contents: tuple[PackageContents, ...], text: str) -> list[PackageContents]:
@@ -101,10 +111,13 @@ def _named(contents: tuple[PackageContents, ...], text: str) -> list[PackageCont
 
 
 def _finish(
-    contents: tuple[PackageContents, ...], tree: ExpectedTree, work: Path, progress: Progress
+    order: MakeOrder, contents: tuple[PackageContents, ...], tree: ExpectedTree, work: Path, progress: Progress
 ) -> tuple[frozenset[str], tuple[Finding, ...]]:
     finish_tree(contents, tree, work)
-    uncompiled = compile_bytecode(tree, work, progress)
+    if order.interpreter is None:
+        uncompiled = frozenset(tree.sources)
+    else:
+        uncompiled = compile_bytecode(tree, work, progress, order.interpreter.path)
     finish_tree(contents, tree, work)
     return uncompiled, verify_tree(tree, work, progress, fresh_bytecode=uncompiled)
 
