@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bindery.core import BadInput, NoProgress
-from bindery.images.base import read_base_lock
+from bindery.images.base import makes_base, read_base_lock
 from bindery.images.registry import parse_reference, push_image
 
 if TYPE_CHECKING:
@@ -56,3 +56,17 @@ def test_a_base_of_a_registry_gets_no_more_packages(bench: Bench, registry: Regi
         f"{name}: lacks gdal-bin, which apt.txt asks for\n  fix: use --base debian:bookworm, or --engine docker"
     )
     assert not bench.lock.exists()
+
+
+def test_only_a_base_of_ours_takes_what_apt_txt_lists(bench: Bench, registry: Registry) -> None:
+    name = f"docker://{registry.host}/base/ours:1"
+    image = bench.ensure()
+    assert makes_base(bench.lock, None, "linux-64")
+    push(image, name)
+    bench.lock.unlink()
+    assert makes_base(bench.lock, None, "linux-64")
+    assert not makes_base(bench.lock, name, "linux-64")
+    bench.ensure(name)
+    assert not makes_base(bench.lock, None, "linux-64")
+    assert makes_base(bench.lock, "debian:bookworm", "linux-64")
+    assert makes_base(bench.lock, "oci:kept", "linux-64")

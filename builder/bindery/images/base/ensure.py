@@ -70,6 +70,20 @@ def ensure_base(  # noqa: PLR0913 - a place, a wish, and what to work with
     return image
 
 
+def makes_base(lock_path: Path, request: str | None, platform: str) -> bool:
+    """Answer whether the base is one of ours, with what ``apt.txt`` asks for in it; a registry's is somebody else's.
+
+    Raises:
+        WrongUse: the request asks for nothing that could be a base.
+        BadInput: the lock is damaged.
+
+    """
+    if request is not None:
+        return not isinstance(parse_base_request(request), RegistryTarget)
+    locked = read_base_lock(lock_path, platform)
+    return locked is None or locked.origin != "registry"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Work:
     layout: Layout
@@ -93,7 +107,9 @@ class _Work:
 
     def find(self, locked: BaseLock, asked: BaseRequest | None, where: str) -> Image:
         """Return the base that is locked, or say why it cannot be had."""
-        if self.apt != locked.requested:
+        if locked.origin != "debian":
+            self._check_apt(locked.packages, locked.reference)
+        elif self.apt != locked.requested:
             raise BadInput(
                 f"locks a base with {_words(locked.requested)}, and apt.txt asks for {_words(self.apt)}",
                 where,
@@ -171,6 +187,10 @@ class _Work:
     def _with_apt(self, image: Image, where: str) -> tuple[BasePackage, ...]:
         """Return the packages of a base that is not made here; those of apt.txt must be among them."""
         packages = read_packages(image)
+        self._check_apt(packages, where)
+        return packages
+
+    def _check_apt(self, packages: Sequence[BasePackage], where: str) -> None:
         there = {name for one in packages for name in (one.name, f"{one.name}={one.version}")}
         missing = [one for one in self.apt if one not in there]
         if missing:
@@ -179,7 +199,6 @@ class _Work:
                 where,
                 "use --base debian:bookworm, or --engine docker",
             )
-        return packages
 
     def _lock(self, reference: str, image: Image, origin: Origin, packages: tuple[BasePackage, ...]) -> BaseLock:
         return BaseLock(
@@ -187,7 +206,6 @@ class _Work:
             digest=image.digest,
             platform=self.platform,
             origin=origin,
-            requested=self.apt,
             packages=packages,
         )
 

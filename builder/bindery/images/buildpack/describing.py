@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput
-from bindery.images.buildpack.making import base_lock_path, describe_image
+from bindery.images.buildpack.making import base_lock_path, describe_image, is_apt_on_top
 from bindery.images.docker_engine.run_steps import split_run_steps
 from bindery.images.layout import store_layout
 
@@ -36,7 +36,7 @@ def describe_locked(values: BuildValues, options: MakingOptions, *, store: Store
         # The base of today would be another, and to write it down is not for those who only look.
         if not path.is_file():
             raise BadInput("is not there, so nobody knows which base is right", str(path), "bindery build writes it")
-    still, _ = split_run_steps(values)
+    still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
     layout = store_layout(store)
     parts = describe_image(still, options, layout=layout, store=store, progress=progress)
-    return Described(parts=parts, runs=values.files.post_build is not None or bool(values.appendix.strip()))
+    return Described(parts=parts, runs=bool(steps.apt_packages or steps.post_build or steps.appendix))

@@ -15,7 +15,7 @@ from bindery.images.annotations import image_annotations, image_labels
 from bindery.images.assemble import ImageRecipe, assemble_image
 from bindery.images.base import DEFAULT as DEFAULT_BASE
 from bindery.images.base import FILE_NAME as BASE_LOCK
-from bindery.images.base import ensure_base, export_base, read_base_lock
+from bindery.images.base import ensure_base, export_base, makes_base, read_base_lock
 from bindery.images.buildpack.base_facts import ensure_base_facts
 from bindery.images.buildpack.repository import repository_members
 from bindery.images.buildpack.runtime_files import command, entrypoint, runtime_members, with_folders
@@ -209,6 +209,12 @@ def _base(
     if options.keep_base is not None:
         export_base(base, reference.removeprefix("docker://"), options.keep_base)
     return base, reference
+
+
+def is_apt_on_top(values: BuildValues, options: MakingOptions) -> bool:
+    """Answer whether what ``apt.txt`` lists has to be installed in a container, since the base is somebody else's."""
+    with base_lock_path(values) as path:
+        return bool(values.files.apt_packages) and not makes_base(path, options.base, values.platform)
 
 
 @contextmanager

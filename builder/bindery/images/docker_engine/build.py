@@ -62,9 +62,12 @@ def build_with_docker(
         ToolFailed: a tool, the network or the disk failed, or a command inside the image did.
 
     """
-    from bindery.images.buildpack.making import make_image  # noqa: PLC0415 - brings everything that makes images
+    from bindery.images.buildpack.making import (  # noqa: PLC0415 - brings everything that makes images
+        is_apt_on_top,
+        make_image,
+    )
 
-    still, steps = split_run_steps(values)
+    still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
     name = f"{BEFORE}:{re.sub('[^A-Za-z0-9._-]', '-', order.name)[-128:].lstrip('.-')}"
     image = make_image(still, name, options, layout=store_layout(store), store=store, progress=progress)
     yield from build_upon(client, image, steps, order, progress=progress)

@@ -49,15 +49,21 @@ class RunSteps:
     appendix: str = ""
 
 
-def split_run_steps(values: BuildValues) -> tuple[BuildValues, RunSteps]:
-    """Return what can be made without running anything, and what has to run on top of it."""
+def split_run_steps(values: BuildValues, *, apt_on_top: bool = False) -> tuple[BuildValues, RunSteps]:
+    """Return what can be made without running anything, and what has to run on top of it.
+
+    ``apt_on_top``: the base is somebody else's, so what ``apt.txt`` lists cannot be part of it.
+    """
+    packages = values.files.apt_packages
     steps = RunSteps(
         repository=values.place.repository,
         uid=values.place.user.uid,
+        apt_packages=packages if apt_on_top else (),
         post_build=values.files.post_build,
         appendix=values.appendix.strip(),
     )
-    return replace(values, appendix="", files=replace(values.files, post_build=None)), steps
+    files = replace(values.files, post_build=None, apt_packages=() if apt_on_top else packages)
+    return replace(values, appendix="", files=files), steps
 
 
 def render_dockerfile(steps: RunSteps, base: str, secrets: Sequence[str] = ()) -> str:
