@@ -27,7 +27,7 @@ MEGABYTE = 1e6
 
 
 @click.command("push")
-@click.argument("image")
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.argument("reference")
 @click.option("--tag", "-t", "tags", metavar="TAG", multiple=True, help="Put this tag on it; may be given again.")
 @click.option(
@@ -49,7 +49,7 @@ MEGABYTE = 1e6
 @quiet_option
 def command(  # noqa: PLR0913 - one parameter for each option
     *,
-    image: str,
+    images: tuple[str, ...],
     reference: str,
     tags: tuple[str, ...],
     binderhub: str | None,
@@ -63,7 +63,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """Push IMAGE to a registry, and print where it is: HOST/NAME:TAG@sha256:…
 
     IMAGE is in the store (pangeo:2025.08.14) or in a layout (oci:FOLDER). REFERENCE is HOST/NAME or HOST/NAME:TAG.
-    Without any tag it gets those that it has a right to: its release, its revision of git, and latest.
+    Without any tag it gets those that it has a right to: its release, its revision of git, and latest. Several images,
+    each for another platform, are pushed under one name, with an index of them.
 
     Only what the registry lacks is sent. Tags move when everything is there. Credentials are those of `docker login`.
 
@@ -77,11 +78,11 @@ def command(  # noqa: PLR0913 - one parameter for each option
     target = parse_reference(reference)
     if target.digest is not None:
         raise WrongUse("an image is pushed to a tag, and has the digest that it has", reference, "leave the digest out")
-    layout, descriptor = find_stored(image)
+    layout, descriptor = _find(images)
     annotations = _annotations(layout, descriptor)
     goals = [_Goal(repository=target, tags=_tags(tags, target, annotations))]
     if binderhub is not None:
-        goals.append(_binderhub_goal(binderhub, annotations, image))
+        goals.append(_binderhub_goal(binderhub, annotations, images[0]))
     if sbom is not None and not dry_run:
         _attach(layout, descriptor, Path(sbom))
     done = _push_all(
@@ -112,6 +113,21 @@ class _Order:
     descriptor: Descriptor
     goals: tuple[_Goal, ...]
     sources: tuple[str, ...]
+
+
+def _find(images: tuple[str, ...]) -> tuple[Layout, Descriptor]:
+    """Return the image, or an index of the images."""
+    layout, descriptor = find_stored(images[0])
+    if len(images) == 1:
+        return layout, descriptor
+    from bindery.images import read_image  # noqa: PLC0415 - as above
+    from bindery.images.registry import index_images  # noqa: PLC0415
+
+    found = [find_stored(one) for one in images]
+    elsewhere = [text for text, (where, _) in zip(images, found, strict=True) if where != layout]
+    if elsewhere:
+        raise WrongUse(f"is not where {images[0]} is", elsewhere[0], "build them into one store")
+    return layout, index_images(layout, [read_image(layout, str(one.digest)) for _, one in found])
 
 
 def _annotations(layout: Layout, descriptor: Descriptor) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -195,6 +196,54 @@ def test_a_layout_with_one_image_needs_no_name(
     assert capsys.readouterr().err == (
         f"error: oci:{layout.root}: has 2 images with names\n"
         f"  fix: use oci:{layout.root}:only or oci:{layout.root}:other\n"
+    )
+
+
+def test_images_of_two_platforms_are_pushed_under_one_name(
+    registry: Registry, stored: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = {VERSION: "2025.08.14"}
+    for architecture in ("arm64", "amd64"):
+        own = {**shared, "of": architecture}
+        make_image(stored, f"pangeo:{architecture}", architecture=architecture, annotations=own)
+    repository = f"{registry.host}/commands/platforms"
+    said = []
+    for images in (("pangeo:arm64", "pangeo:amd64"), ("pangeo:amd64", "pangeo:arm64")):
+        assert run(["push", *images, repository, "--quiet"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert said[0].startswith(f"{repository}:2025.08.14@sha256:")
+    inspected = subprocess.run(
+        ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{repository}:latest"],
+        capture_output=True,
+        check=True,
+    )
+    index = json.loads(inspected.stdout)
+    assert [one["platform"]["architecture"] for one in index["manifests"]] == ["amd64", "arm64"]
+    assert index["annotations"] == shared
+    assert run(["pull", repository, "--platform", "linux-aarch64", "--name", "arm", "--quiet"]) == 0
+    assert read_image(stored, "arm").config.architecture == "arm64"
+
+
+def test_two_images_of_one_platform_are_not_put_under_one_name(
+    stored: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = make_image(stored, "one"), make_image(stored, "two", seed=2)
+    assert run(["push", "one", "two", "127.0.0.1:9/x"]) == 3
+    assert capsys.readouterr().err == (
+        f"error: {stored.root}: two images are for linux/amd64: {one.digest} and {two.digest}\n"
+        "  fix: name one image for each platform\n"
+    )
+
+
+def test_images_of_two_places_are_not_put_under_one_name(
+    stored: Layout, layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_image(stored, "one")
+    make_image(layout, "two", architecture="arm64")
+    assert run(["push", "one", f"oci:{layout.root}", "127.0.0.1:9/x"]) == 2
+    assert capsys.readouterr().err == (
+        f"error: oci:{layout.root}: is not where one is\n  fix: build them into one store\n"
     )
 
 

@@ -7,6 +7,7 @@ from bindery.core.front_door import open_on_demand
 if TYPE_CHECKING:
     from bindery.images.registry.client import RegistryClient, open_registry
     from bindery.images.registry.credentials import Credential, CredentialPlaces
+    from bindery.images.registry.multi_platform import index_images
     from bindery.images.registry.names import binderhub_reference, own_tags
     from bindery.images.registry.pull import PullPlan, plan_pull, pull_image, run_pull
     from bindery.images.registry.push import Pushed, PushPlan, plan_push, push_image, read_documents, run_push
@@ -35,6 +36,7 @@ __all__ = [
     "attach_locally",
     "binderhub_reference",
     "find_referrers",
+    "index_images",
     "local_referrers",
     "open_registry",
     "own_tags",
