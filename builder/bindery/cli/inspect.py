@@ -1,4 +1,4 @@
-"""``bindery inspect``: what is in a lock."""
+"""``bindery inspect``: what is in a lock, or in an image."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Json, Settings
     from bindery.environments import ListedPackage, NamedLock, PlatformInventory, Sum
+    from bindery.images import Target
 
 DEEPEST = 100
 NOT_KNOWN = "not known"
@@ -37,11 +38,25 @@ MOST_LICENCES = 8
 def command(
     *, target: str, tree_of: str | None, depth: int | None, needed_by: str | None, platform: str | None, as_json: bool
 ) -> None:
-    """Show what is in a lock: packages by platform and category, channels, sizes, licences, what needs what.
+    """Show what is in a lock, or in an image.
+
+    Of a lock: packages by platform and category, channels, sizes, licences, what needs what.
 
     TARGET is an environment (pangeo), a release of it (pangeo@2025.08.14), a lock file, or one of these in a revision
     of git (HEAD~3:pangeo). Sizes and licences are those that this machine's store knows; nothing is fetched.
+
+    Or it is an image: in the store (pangeo:2025.08.14), oci:FOLDER[:NAME], docker://HOST/NAME[:TAG],
+    docker-daemon:NAME or container:NAME. Shown are its environment, release, lock and base as it says itself, the sizes
+    of packages and layers, and how the notebooks of its release fared. What it says is proven by `bindery verify`.
     """
+    image = _find_image(target)
+    if image is not None:
+        if tree_of is not None or needed_by is not None or depth is not None or platform is not None:
+            raise WrongUse("trees and platforms are of locks, and this is an image", target, "leave the options out")
+        from bindery.cli.inspect_image import inspect_target  # noqa: PLC0415 - locks need nothing of it
+
+        inspect_target(image, as_json=as_json)
+        return
     if tree_of is not None and needed_by is not None:
         raise WrongUse("--tree and --needed-by look in opposite directions", fix="give one of them")
     named = read_named_lock(target, cache(_settings))
@@ -58,6 +73,14 @@ def command(
         _show_tree(graph, [_found(graph, tree_of, named, chosen).name], depth or 3, as_json=as_json)
     else:
         _show_tree(graph, sorted(graph.direct), depth or 1, as_json=as_json)
+
+
+def _find_image(target: str) -> Target | None:
+    if ":" not in target:
+        return None
+    from bindery.images import find_image_target  # noqa: PLC0415 - names of environments need nothing of it
+
+    return find_image_target(target, default_store(os.environ))
 
 
 def _settings() -> Settings:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from bindery.images.buildpack.runtime_files import Place
     from bindery.images.buildpack.sources import check_name, parse_source
     from bindery.images.buildpack.users import User
+    from bindery.images.difference import Growth, ImageDifference, LayerChange, compare_images
+    from bindery.images.inspect import ImageFacts, ImageLayer, ImagePackage, inspect_image
     from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image, store_layout
     from bindery.images.manifest import (
         Descriptor,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         ReleaseTarget,
         StoreTarget,
         Target,
+        find_image_target,
         parse_target,
     )
 
@@ -42,10 +45,16 @@ __all__ = [
     "DaemonTarget",
     "Described",
     "Descriptor",
+    "Growth",
     "Image",
     "ImageConfig",
+    "ImageDifference",
+    "ImageFacts",
+    "ImageLayer",
+    "ImagePackage",
     "ImageParts",
     "Index",
+    "LayerChange",
     "Layout",
     "LayoutTarget",
     "MakingOptions",
@@ -61,8 +70,11 @@ __all__ = [
     "build_image",
     "build_in_docker",
     "check_name",
+    "compare_images",
     "describe_build",
     "encode_sbom",
+    "find_image_target",
+    "inspect_image",
     "make_layout",
     "open_layout",
     "parse_config",

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, Digest, WrongUse, parse_digest
+from bindery.images.layout import IMAGES, store_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bindery.core import Store
 
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _HOST = r"[A-Za-z0-9.-]+:[0-9]+/"
@@ -199,3 +202,27 @@ def _digest(word: str, text: str) -> Digest:
     if digest.algorithm != "sha256":
         raise BadInput(f"{word} is not a digest of an image", text, "write sha256: and 64 digits")
     return digest
+
+
+def find_image_target(text: str, store: Store) -> Target | None:
+    """Return the image that the text names; None if it names none, but perhaps an environment, a lock or a revision.
+
+    Where a name could be something else (``main:pangeo`` is a revision of git), it is an image if the store has it.
+
+    Raises:
+        WrongUse: it begins like an image, and is of no form that we know.
+        BadInput: what looks like a digest is none.
+
+    """
+    if text.startswith(("oci:", "docker:", "docker-daemon:", "container:", "sha256:")):
+        return parse_target(text)
+    if ":" not in text or not (store.root / IMAGES / "index.json").is_file():
+        return None
+    try:
+        target = parse_target(text)
+    except WrongUse:
+        return None
+    if not isinstance(target, StoreTarget):
+        return None
+    names = store_layout(store).names()
+    return target if target.digest is not None or target.tagged in names else None

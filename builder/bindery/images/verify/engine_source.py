@@ -21,7 +21,7 @@ from bindery.core import CHUNK_BYTES, BadInput, ToolFailed, digest_bytes, parse_
 from bindery.images.compression import open_decompressed
 from bindery.images.manifest import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, parse_config
 from bindery.images.verify.source import ReadImage, ReadLayer, compare_diff_ids, layer_label
-from bindery.images.verify.tar_reader import read_layer
+from bindery.images.verify.tar_reader import keep_nothing, read_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Json, Progress
     from bindery.core.tarstreams import Source
-    from bindery.images.verify.entries import LayerContent
+    from bindery.images.verify.entries import Keeps, LayerContent
 
 _MANIFEST = "manifest.json"
 _SMALL_BYTES = 8 << 20
@@ -47,7 +47,7 @@ class DaemonSource:
     reference: str
     environ: Mapping[str, str]
 
-    def read(self, progress: Progress) -> ReadImage:
+    def read(self, progress: Progress, keeps: Keeps = keep_nothing) -> ReadImage:
         """Return the image.
 
         Raises:
@@ -57,7 +57,7 @@ class DaemonSource:
         """
         command = ["docker", "image", "save", self.reference]
         with progress.task(f"Reading {self.reference}", None, "bytes"), _output(command, self.environ) as stream:
-            return read_saved(stream, self.reference)
+            return read_saved(stream, self.reference, keeps)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ class ContainerSource:
     container: str
     environ: Mapping[str, str]
 
-    def read(self, progress: Progress) -> ReadImage:
+    def read(self, progress: Progress, keeps: Keeps = keep_nothing) -> ReadImage:
         """Return the container's files as one layer.
 
         Raises:
@@ -76,18 +76,18 @@ class ContainerSource:
         """
         command = ["docker", "container", "export", self.container]
         with progress.task(f"Reading {self.container}", None, "bytes"), _output(command, self.environ) as stream:
-            content = read_layer(stream)
+            content = read_layer(stream, keeps)
         return ReadImage(layers=(ReadLayer(label="container", content=content),), is_flat=True)
 
 
-def read_saved(stream: Source, where: str) -> ReadImage:
+def read_saved(stream: Source, where: str, keeps: Keeps = keep_nothing) -> ReadImage:
     """Return the image of an archive that an engine saved.
 
     Raises:
         BadInput: it is not one, or holds several images.
 
     """
-    saved = _Saved(where)
+    saved = _Saved(where, keeps)
     try:
         with tarfile.open(fileobj=io.BufferedReader(_Readable(stream), CHUNK_BYTES), mode="r|") as archive:
             for member in archive:
@@ -102,6 +102,7 @@ class _Saved:
     """What was read of an archive so far; which layer is which is told at its end."""
 
     where: str
+    keeps: Keeps
     documents: dict[str, bytes] = field(default_factory=dict)
     layers: dict[str, LayerContent] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -119,7 +120,7 @@ class _Saved:
         head = content.read(2)
         if name.endswith("/layer.tar") or (name.startswith("blobs/") and head[:1] not in {b"{", b"["}):
             media_type = _MAGIC.get(head, LAYER_TAR)
-            self.layers[name] = read_layer(open_decompressed(_Again(head, content), media_type, self.where))
+            self.layers[name] = read_layer(open_decompressed(_Again(head, content), media_type, self.where), self.keeps)
         elif member.size <= _SMALL_BYTES:
             self.documents[name] = head + content.read()
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Kind = Literal["file", "folder", "link", "hardlink", "device", "pipe", "unknown"]
+Keeps = Callable[[str, int], bool]
+"""Answers for a path and a size in bytes whether that file's content is wanted."""
 FOLDER_MODE = 0o755
 ROOT = (0, 0)
 
@@ -37,8 +43,12 @@ class Oddity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerContent:
-    """A layer, read to its end: its entries in their order, and the digest (hex) of the bytes of its archive."""
+    """A layer, read to its end: its entries in their order, and the digest (hex) of the bytes of its archive.
+
+    ``kept`` is the content of the files that the reader was asked to keep.
+    """
 
     entries: tuple[tuple[str, TarEntry], ...]
     oddities: tuple[Oddity, ...]
     sha256: str
+    kept: Mapping[str, bytes] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from bindery.core import CHUNK_BYTES, BadInput
 from bindery.images.compression import open_decompressed
 from bindery.images.verify.entries import LayerContent
 from bindery.images.verify.findings import ImageFinding
-from bindery.images.verify.tar_reader import read_layer
+from bindery.images.verify.tar_reader import keep_nothing, read_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bindery.core.tarstreams import Source
     from bindery.images.layout import Image
     from bindery.images.manifest import Descriptor, ImageConfig, Manifest
+    from bindery.images.verify.entries import Keeps
 
 _SHORT = 12
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
@@ -53,8 +54,8 @@ class ReadImage:
 class ImageSource(Protocol):
     """Where an image is read from."""
 
-    def read(self, progress: Progress) -> ReadImage:
-        """Return the image; its layers were read as streams, and nothing was unpacked."""
+    def read(self, progress: Progress, keeps: Keeps = keep_nothing) -> ReadImage:
+        """Return the image; its layers were read as streams, and nothing was kept but what was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +66,7 @@ class BlobSource:
     config: ImageConfig
     open_blob: Callable[[Descriptor], AbstractContextManager[Source]]
 
-    def read(self, progress: Progress) -> ReadImage:
+    def read(self, progress: Progress, keeps: Keeps = keep_nothing) -> ReadImage:
         """Return the image; as many layers at once as there are processors.
 
         Raises:
@@ -76,10 +77,10 @@ class BlobSource:
         descriptors = self.manifest.layers
         total = sum(descriptor.size_bytes for descriptor in descriptors)
         with (
-            progress.task("Verifying layers", total, "bytes") as task,
+            progress.task("Reading layers", total, "bytes") as task,
             ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         ):
-            read = list(pool.map(lambda one: _read_blob(one, self.open_blob, task), descriptors))
+            read = list(pool.map(lambda one: self._read_blob(one, keeps, task), descriptors))
         labels = [layer_label(number, one.digest) for number, one in enumerate(descriptors)]
         findings = [_of_layer(label, what) for label, (_, whats) in zip(labels, read, strict=True) for what in whats]
         contents = [content for content, _ in read]
@@ -92,6 +93,23 @@ class BlobSource:
             config=self.config,
             annotations=self.manifest.annotations,
         )
+
+    def _read_blob(self, descriptor: Descriptor, keeps: Keeps, task: Task) -> tuple[LayerContent, list[str]]:
+        try:
+            with self.open_blob(descriptor) as raw:
+                watched = _Watched(raw, task)
+                guarded = _Guarded(open_decompressed(watched, descriptor.media_type))
+                content = read_layer(guarded, keeps)
+                watched.drain()
+        except BadInput as error:
+            # It is not there at all, or what it is compressed with is not known.
+            return LayerContent(entries=(), oddities=(), sha256=EMPTY_SHA256), [error.what]
+        whats = [*guarded.errors, *watched.errors]
+        if watched.size_bytes != descriptor.size_bytes:
+            whats.append(f"has {watched.size_bytes} bytes, and the manifest says {descriptor.size_bytes}")
+        if watched.sha256 != descriptor.digest.hex:
+            whats.append(f"has sha256 {watched.sha256[:_SHORT]}…, and the manifest says {descriptor.digest}")
+        return content, list(dict.fromkeys(whats))
 
 
 def layout_source(image: Image) -> BlobSource:
@@ -119,26 +137,6 @@ def compare_diff_ids(
         for digest, content, label in zip(diff_ids, contents, labels, strict=True)
         if digest.hex != content.sha256
     ]
-
-
-def _read_blob(
-    descriptor: Descriptor, open_blob: Callable[[Descriptor], AbstractContextManager[Source]], task: Task
-) -> tuple[LayerContent, list[str]]:
-    try:
-        with open_blob(descriptor) as raw:
-            watched = _Watched(raw, task)
-            guarded = _Guarded(open_decompressed(watched, descriptor.media_type))
-            content = read_layer(guarded)
-            watched.drain()
-    except BadInput as error:
-        # It is not there at all, or what it is compressed with is not known.
-        return LayerContent(entries=(), oddities=(), sha256=EMPTY_SHA256), [error.what]
-    whats = [*guarded.errors, *watched.errors]
-    if watched.size_bytes != descriptor.size_bytes:
-        whats.append(f"has {watched.size_bytes} bytes, and the manifest says {descriptor.size_bytes}")
-    if watched.sha256 != descriptor.digest.hex:
-        whats.append(f"has sha256 {watched.sha256[:_SHORT]}…, and the manifest says {descriptor.digest}")
-    return content, list(dict.fromkeys(whats))
 
 
 def _of_layer(label: str, what: str) -> ImageFinding:

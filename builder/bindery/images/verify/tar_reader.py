@@ -14,7 +14,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from bindery.core import CHUNK_BYTES
-from bindery.images.verify.entries import Kind, LayerContent, Oddity, TarEntry
+from bindery.images.verify.entries import Keeps, Kind, LayerContent, Oddity, TarEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,13 @@ class _DamagedError(Exception):
     """Nothing behind this point can be trusted."""
 
 
-def read_layer(stream: Source) -> LayerContent:
+def keep_nothing(path: str, size_bytes: int) -> bool:
+    """Answer no."""
+    del path, size_bytes
+    return False
+
+
+def read_layer(stream: Source, keeps: Keeps = keep_nothing) -> LayerContent:
     """Return what the archive holds; the stream is read to its end.
 
     A damaged archive is no error here: it is an oddity, and the entries before it are returned.
@@ -55,23 +61,25 @@ def read_layer(stream: Source) -> LayerContent:
         BadInput: the stream itself says so, such as a decompressor's.
 
     """
-    reader = _Reader(stream)
+    reader = _Reader(stream, keeps)
     entries: list[tuple[str, TarEntry]] = []
     try:
         entries.extend(reader.entries())
     except _DamagedError as error:
         reader.note("", f"its archive is damaged: {error}")
     reader.drain()
-    return LayerContent(entries=tuple(entries), oddities=tuple(reader.oddities), sha256=reader.sha256)
+    return LayerContent(entries=tuple(entries), oddities=tuple(reader.oddities), sha256=reader.sha256, kept=reader.kept)
 
 
 class _Reader:
-    def __init__(self, stream: Source) -> None:
+    def __init__(self, stream: Source, keeps: Keeps) -> None:
         self._stream = stream
+        self._keeps = keeps
         self._state = hashlib.sha256()
         self._chunk = b""
         self._at = 0
         self.oddities: list[Oddity] = []
+        self.kept: dict[str, bytes] = {}
 
     @property
     def sha256(self) -> str:
@@ -198,14 +206,19 @@ class _Reader:
 
     def _digest(self, size: int, path: str) -> bytes:
         state = hashlib.sha256()
+        kept = bytearray() if self._keeps(path, size) else None
         left = size
         while left:
             if self._at == len(self._chunk) and not self._fill():
                 raise _DamagedError(f"it ends in {path}")
             piece = memoryview(self._chunk)[self._at : self._at + left]
             state.update(piece)
+            if kept is not None:
+                kept += piece
             self._at += len(piece)
             left -= len(piece)
+        if kept is not None:
+            self.kept[path] = bytes(kept)
         self._take(-size % _BLOCK)
         return state.digest()
 
