@@ -8,48 +8,86 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import zstandard
-
+from bindery.core import NOARCH, ToolFailed, encode_json, write_file
+from bindery.environments import parse_lock, read_lock
 from frame import ROOT, Case, Measured, program
 
 if TYPE_CHECKING:
+    from bindery.core import Json
+    from bindery.environments import LockedPackage
     from frame import Place
 
 DATA = ROOT / "tests" / "environments" / "data"
 RELEASE = DATA / "published" / "2025.08.14"
-LOCK_SPEC = """channels: [conda-forge]
-platforms: [linux-64, linux-aarch64, osx-64, osx-arm64]
-dependencies: [python=3.12, xarray, dask-core, zarr, pandas, pip]
-"""
+PLATFORMS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64")
 
 
 def lock(place: Place) -> Measured:
-    """Lock a small spec for four platforms, from the same records and with the same solver."""
-    channel = unpack_channel(place.folder / "channel")
-    environment = place.folder / "environments" / "ocean"
-    environment.mkdir(parents=True)
-    (place.folder / "bindery.toml").touch()
-    spec = environment / "environment.yml"
-    spec.write_text(LOCK_SPEC, encoding="utf-8")
-    words = ["lock", "ocean", "--channel-mirror", f"conda-forge={channel}", "--quiet"]
+    """Lock the Pangeo project's whole spec for four platforms, from the records of two of its releases.
+
+    Raises:
+        ToolFailed: the two sides have not locked the same packages.
+
+    """
+    channel = write_channel(place.folder / "channel")
+    ours = published(place)
+    environments = place.folder / "environments"
+    specs = [environments / name / "environment.yml" for name in ("base-notebook", "pangeo-notebook")]
+    # Its maintainers name the platforms on the command line.
+    specs[0].write_text(
+        f"{specs[0].read_text(encoding='utf-8')}platforms: [{', '.join(PLATFORMS)}]\n", encoding="utf-8"
+    )
+    words = ["lock", "pangeo-notebook", "--channel-mirror", f"conda-forge={channel}", "--quiet"]
     ours_s = place.quick(program("bindery"), *words, cwd=place.folder)
-    conda = place.folder / "conda"
-    conda.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("conda_stand_in.py")}" "$@"\n')
-    conda.chmod(0o755)
-    theirs: list[str | Path] = ["lock", "--conda", conda, "--file", spec, "--lockfile", place.folder / "theirs.yml"]
-    env = {"BENCH_CHANNEL": str(channel)}
-    theirs_s = place.quick(program("conda-lock"), *theirs, cwd=place.folder, env=env)
+    theirs = place.folder / "theirs.yml"
+    files: list[str | Path] = [word for spec in specs for word in ("--file", spec)]
+    theirs_s = lock_by_conda_lock(place, channel, *files, "--lockfile", theirs)
+    found = [{package.url for package in read_lock(path).packages} for path in (ours, theirs)]
+    if found[0] != found[1]:
+        raise ToolFailed(f"the two locks differ in {len(found[0] ^ found[1])} packages", str(place.folder))
     return Measured(ours_s=ours_s, theirs_s=theirs_s)
 
 
-def unpack_channel(folder: Path) -> Path:
-    """Return a channel with the records of the tests', as conda's own programs read it."""
-    for packed in (DATA / "channel").glob("*/repodata.json.zst"):
-        target = folder / packed.parent.name / "repodata.json"
-        target.parent.mkdir(parents=True)
-        with packed.open("rb") as source, target.open("wb") as sink:
-            zstandard.ZstdDecompressor().copy_stream(source, sink)
+def lock_by_conda_lock(place: Place, channel: Path, *words: str | Path) -> float:
+    """Return the seconds that conda-lock takes, with the solver that Bindery has and from the same records."""
+    conda = place.folder / "conda"
+    conda.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("conda_stand_in.py")}" "$@"\n')
+    conda.chmod(0o755)
+    return place.quick(
+        program("conda-lock"), "lock", "--conda", conda, *words, cwd=place.folder, env={"BENCH_CHANNEL": str(channel)}
+    )
+
+
+def write_channel(folder: Path) -> Path:
+    """Return a channel of all packages of the published locks, as conda's own programs read it."""
+    records: dict[str, dict[str, Json]] = {name: {} for name in (*PLATFORMS, NOARCH)}
+    for path in sorted((DATA / "published").glob("*/*/conda-lock.yml.xz")):
+        for package in parse_lock(lzma.decompress(path.read_bytes()).decode(), str(path)).packages:
+            if package.manager == "conda":
+                records[package.subdir][package.file_name] = record_of(package)
+    for subdir, found in records.items():
+        kinds: dict[str, Json] = {"packages": {}, "packages.conda": {}}
+        for name, record in found.items():
+            kind = kinds["packages.conda" if name.endswith(".conda") else "packages"]
+            if isinstance(kind, dict):
+                kind[name] = record
+        write_file(folder / subdir / "repodata.json", encode_json({"info": {"subdir": subdir}, **kinds}))
     return folder
+
+
+def record_of(package: LockedPackage) -> Json:
+    """Return the package as a channel describes it; a lock does not know its size, nor what it cannot be beside."""
+    number = package.build.rpartition("_")[2]
+    return {
+        "name": package.name,
+        "version": package.version,
+        "build": package.build,
+        "build_number": int(number) if number.isdigit() else 0,
+        "subdir": package.subdir,
+        "md5": package.md5.hex if package.md5 else None,
+        "sha256": package.sha256.hex,
+        "depends": [f"{name} {version}".strip() for name, version in package.dependencies],
+    }
 
 
 def published(place: Place) -> Path:
