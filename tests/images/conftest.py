@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.conftest import ROOT, find_python
 from tests.testbed.certificates import Certificates, make_certificates
 from tests.testbed.engine import Engine, run_engine
 from tests.testbed.fault_proxy import FaultProxy, run_fault_proxy
@@ -13,12 +19,12 @@ from tests.testbed.registry import Registry, run_registry
 from tests.testbed.shell import make_shell_archive
 
 from bindery.core import NoProgress
-from bindery.images import Image, store_layout
+from bindery.images import Image, read_image, store_layout
 from bindery.images.base import ensure_base
+from bindery.images.docker_engine import load_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from bindery.core import Store
 
@@ -79,10 +85,14 @@ def docker_engine() -> Iterator[Engine]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs the engine when an ordinary user tests at home, and say how many that are."""
+    """Leave out what needs rights when an ordinary user tests at home, and say how many that are."""
     if os.geteuid() == 0 or os.environ.get("CI"):
         return
-    left_out = [one for one in items if "docker_engine" in getattr(one, "fixturenames", ())]
+    subordinates = Path("/etc/subuid")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    can_make_bases = subordinates.is_file() and f"{user}:" in subordinates.read_text(encoding="utf-8")
+    needed = {"docker_engine", "as_root", *(() if can_make_bases else ("debian_base", "debian_base_lock"))}
+    left_out = [one for one in items if needed & set(getattr(one, "fixturenames", ()))]
     items[:] = [one for one in items if one not in left_out]
     config.hook.pytest_deselected(items=left_out)
 
@@ -93,3 +103,49 @@ def shell_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive = tmp_path_factory.mktemp("shell") / "shell.tar"
     make_shell_archive(archive)
     return archive
+
+
+@pytest.fixture(scope="session")
+def real_repository(tmp_path_factory: pytest.TempPathFactory, debian_base_lock: Path) -> Path:
+    """Return a repository that asks for ``environments/base`` in wheels; a test that changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("real") / "repository"
+    shutil.copytree(ROOT / "tests/images/containers/repository", folder)
+    for name in ("environment.yml", "wheels-3.11.txt"):
+        shutil.copy(ROOT / "environments/base" / name, folder / "binder")
+    shutil.copy(debian_base_lock, folder / "binder")
+    return folder
+
+
+class Build(Protocol):
+    """Called with a repository, a name and further options; returns what ``bindery build`` printed."""
+
+    def __call__(self, repository: Path, name: str, *options: str) -> str:
+        """Return the line."""
+
+
+@pytest.fixture(scope="session")
+def build_real(test_store: Store) -> Build:
+    """Return the command ``bindery build``, of wheels, in the store of the tests."""
+
+    def build(repository: Path, name: str, *options: str) -> str:
+        making = ["--packages", "wheels", "--python", str(find_python("3.11")), "--repo-dir", "/srv/repo", "--quiet"]
+        done = subprocess.run(
+            [sys.executable, "-m", "bindery", "build", str(repository), "--tag", name, *making, *options],
+            env={**os.environ, "BINDERY_STORE": str(test_store.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def real_image(docker_engine: Engine, test_store: Store, build_real: Build, real_repository: Path) -> str:
+    """Return the name in the engine of an image of the real repository, made by the engine oci."""
+    build_real(real_repository, "bindery-tests/real:1")
+    image = read_image(store_layout(test_store), "bindery-tests/real:1")
+    load_image(image, "bindery-tests/real:1", environ=docker_engine.environ, progress=NoProgress())
+    return "bindery-tests/real:1"
