@@ -91,6 +91,11 @@ class Bench:
 
 
 @pytest.fixture
+def as_root() -> None:
+    """Mark a test that only root can make; see the fixtures of all images for who leaves it out."""
+
+
+@pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return a bench of its own for the test."""
     programs = tmp_path / "programs"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from bindery.core import BadInput, ToolFailed
-from bindery.images import open_layout, read_image
-from bindery.images.base import export_base, read_base_lock
+from bindery.core import BadInput, NoProgress, Store, ToolFailed
+from bindery.images import Image, open_layout, read_image, store_layout
+from bindery.images.base import ensure_base, export_base, read_base_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,29 @@ def test_update_replaces_the_lock_and_keeps_the_old_base(bench: Bench) -> None:
     assert read_image(bench.layout, str(first.digest)).digest == first.digest != second.digest
     assert sorted(bench.layout.names()) == sorted(f"base:{one.digest.hex[:12]}" for one in (first, second))
     assert bench.ensure().digest == second.digest
+
+
+def test_an_update_that_brings_nothing_new_leaves_the_file_alone(bench: Bench) -> None:
+    first = bench.ensure()
+    before = bench.lock.stat()
+    assert bench.ensure(update=True).digest == first.digest
+    assert bench.lock.stat() == before
+
+
+def test_two_builds_at_once_make_one_base(bench: Bench) -> None:
+    bench.debian.write(bench.folder / "debian.tgz")
+    locks = [bench.folder / name / "base.lock" for name in ("one", "two")]
+    store = Store(bench.folder / "store")
+
+    def build(lock: Path) -> Image:
+        layout = store_layout(store)
+        return ensure_base(lock, None, update=False, layout=layout, store=store, progress=NoProgress())
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(build, locks)
+    assert first.digest == second.digest
+    assert locks[0].read_bytes() == locks[1].read_bytes()
+    assert len(bench.calls) == 1
 
 
 def test_another_request_needs_an_update(bench: Bench) -> None:

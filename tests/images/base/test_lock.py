@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bindery.core import BadInput, Digest
 from bindery.images.base import BaseLock, BasePackage, parse_base_locks, read_base_lock, write_base_lock
+from bindery.images.base.lock import encode_base_locks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +59,26 @@ def test_each_platform_has_a_base_of_its_own(tmp_path: Path) -> None:
     assert read_base_lock(path, "linux-aarch64") is None
     write_base_lock(path, other)
     assert (read_base_lock(path, "linux-64"), read_base_lock(path, "linux-aarch64")) == (LOCK, other)
+
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="="), min_size=1, max_size=8)
+packages = st.builds(BasePackage, name=words, version=words, arch=words)
+locks = st.builds(
+    BaseLock,
+    reference=words,
+    digest=st.binary(min_size=32, max_size=32).map(lambda raw: Digest("sha256", raw.hex())),
+    platform=st.just("linux-64"),
+    origin=st.sampled_from(["debian", "registry", "layout"]),
+    requested=st.lists(words, max_size=3).map(tuple),
+    packages=st.lists(packages, max_size=3).map(tuple),
+    made_with=words,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(locks)
+def test_what_is_written_is_read(lock: BaseLock) -> None:
+    assert parse_base_locks(encode_base_locks({"linux-64": lock}), "base.lock") == {"linux-64": lock}
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def small_disk(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.usefixtures("as_root")
 def test_a_full_disk_is_called_by_its_name(small_disk: Path) -> None:
     with pytest.raises(ToolFailed) as caught:
         make(RECIPE)
@@ -144,6 +145,7 @@ def being(name: str) -> Iterator[None]:
         os.seteuid(there)
 
 
+@pytest.mark.usefixtures("as_root")
 def test_a_user_without_subordinate_ids_is_told_what_to_type(temporary: Path) -> None:
     temporary.chmod(0o777)
     with being("nobody"), pytest.raises(ToolFailed) as caught:
@@ -155,19 +157,51 @@ def test_a_user_without_subordinate_ids_is_told_what_to_type(temporary: Path) ->
     assert list(temporary.iterdir()) == []
 
 
-def test_another_architecture_takes_an_emulator(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Where there is an emulator, the tool would find it: this one says what it says without.
+FAULTS = {
+    "E: arm64 can neither be executed natively nor via qemu user emulation with binfmt_misc": (
+        "this machine cannot run programs for arm64, which setting up its packages takes\n"
+        "  fix: sudo apt-get install qemu-user-static binfmt-support arch-test, or --base docker://… or oci:FOLDER"
+    ),
+    "E: unshare() failed: Operation not permitted": (
+        "this system lets ordinary users make no namespaces\n"
+        "  fix: run it as root, or take a base from elsewhere: --base docker://… or oci:FOLDER"
+    ),
+    "E: Package 'mail-reader' has no installation candidate": (
+        "has no package mail-reader\n  fix: correct its name in apt.txt"
+    ),
+    "W: GPG error: http://mirror.invalid bookworm InRelease: NO_PUBKEY 0E98404D386FA1D9": (
+        "mmdebstrap could not make it\n"
+        "  | W: GPG error: http://mirror.invalid bookworm InRelease: NO_PUBKEY 0E98404D386FA1D9\n"
+        "  fix: sudo apt-get install debian-archive-keyring, and see that apt-get update works here"
+    ),
+    "E: dpkg died": "mmdebstrap could not make it\n  | E: dpkg died",
+}
+
+
+@pytest.mark.parametrize("said", FAULTS)
+def test_what_other_machines_lack_is_told(temporary: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    # This machine lacks none of it, so a program says what the tool says where it is so.
     program = temporary.parent / "mmdebstrap"
-    said = "E: arm64 can neither be executed natively nor via qemu user emulation with binfmt_misc"
     program.write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 1\n', encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    with pytest.raises(ToolFailed) as caught:
+    with pytest.raises((BadInput, ToolFailed)) as caught:
         make(DebianRecipe(suite="bookworm", arch="arm64"))
-    assert str(caught.value) == (
-        "debian:bookworm: this machine cannot run programs for arm64, which setting up its packages takes\n"
-        "  fix: sudo apt-get install qemu-user-static binfmt-support arch-test, or --base docker://… or oci:FOLDER"
-    )
+    assert str(caught.value) == f"debian:bookworm: {FAULTS[said]}"
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("rights", ["+all", "-sys_admin"])
+def test_root_needs_no_rights_that_it_lacks_in_a_container(temporary: Path, rights: str) -> None:
+    program = temporary.parent / "mmdebstrap"
+    program.write_text("#!/bin/sh\nreadlink /proc/self/ns/mnt >&2\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    command = ["setpriv", f"--bounding-set={rights}", sys.executable, "-c", MAKE]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert "debian:bookworm: mmdebstrap could not make it\n  | mnt:[" in done.stderr
+    assert (Path("/proc/self/ns/mnt").readlink().name in done.stderr) == (rights == "-sys_admin")
 
 
 def test_the_version_is_that_of_the_tool() -> None:

@@ -61,6 +61,8 @@ _NO_ANSWER = re.compile(
 )
 _NO_LISTS = re.compile(r"^E: apt-get update .* failed$", re.MULTILINE)
 _FOREIGN = re.compile(r"can neither be executed natively nor")
+_NO_NAMESPACE = re.compile(r"unshare(?:\(\))? failed|unshare: .*not permitted|newuidmap .*failed")
+_NO_KEY = re.compile(r"NO_PUBKEY|keyring .*does not exist")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|not enough free space")
 
 
@@ -103,7 +105,7 @@ def debian_archive(recipe: DebianRecipe, environ: Mapping[str, str]) -> Iterator
     with _workplace(environ) as folder:
         env = _environment(environ, folder)
         _check_tools(env["PATH"])
-        prefix = _start(env["PATH"], folder)
+        prefix = _start(env, folder)
         sources = find_sources(recipe.suite, env)
         options = folder / f"{secrets.token_hex(8)}.conf"  # may hold passwords of proxies: nobody can list the folder
         options.write_text(find_options(env), encoding="utf-8")
@@ -167,13 +169,16 @@ def _check_tools(path: str) -> None:
             )
 
 
-def _start(path: str, folder: Path) -> Sequence[str]:
+def _start(env: Mapping[str, str], folder: Path) -> Sequence[str]:
     # If this process is killed, mmdebstrap hears of it and removes what it made.
     leash = ("setpriv", "--pdeathsig", "TERM")
     if os.geteuid() == 0:
-        return [*leash, "unshare", "--mount", "mmdebstrap", "--mode=root"]
+        # In an ordinary container not even root has mounts of its own; the tool does without, and gives the same.
+        apart = ("unshare", "--mount")
+        can = run_process([*apart, "true"], env=env, cwd=Path("/"), timeout_s=60, check=False).status == 0
+        return [*leash, *(apart if can else ()), "mmdebstrap", "--mode=root"]
     name = _user_name()
-    if shutil.which("newuidmap", path=path) is None:
+    if shutil.which("newuidmap", path=env["PATH"]) is None:
         raise ToolFailed("is missing; it lets users make a base", "newuidmap", "sudo apt-get install uidmap")
     for file in ("/etc/subuid", "/etc/subgid"):
         if not _has_subordinates(Path(file), name):
@@ -254,8 +259,16 @@ def _failure(recipe: DebianRecipe, said: str, folder: Path) -> BadInput | ToolFa
             recipe.where,
             "sudo apt-get install qemu-user-static binfmt-support arch-test, or --base docker://… or oci:FOLDER",
         )
+    if _NO_NAMESPACE.search(said):
+        return ToolFailed(
+            "this system lets ordinary users make no namespaces",
+            recipe.where,
+            "run it as root, or take a base from elsewhere: --base docker://… or oci:FOLDER",
+        )
     lines = said.rstrip().splitlines()[-_LAST_LINES:]
     fix = ""
-    if _NO_ANSWER.search(said):
+    if _NO_KEY.search(said):
+        fix = "sudo apt-get install debian-archive-keyring, and see that apt-get update works here"
+    elif _NO_ANSWER.search(said):
         fix = "see that apt-get update works here, or give a base that was kept: --base oci:FOLDER"
     return ToolFailed("mmdebstrap could not make it" + "".join(f"\n  | {line}" for line in lines), recipe.where, fix)
