@@ -21,6 +21,7 @@ from bindery.images.manifest import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bindery.images.layout import Layout
@@ -46,11 +47,9 @@ def make_shell_archive(archive: Path) -> None:
         tar.addfile(pipe)
 
 
-def make_shell_image(archive: Path, layout: Layout, name: str) -> None:
-    """Give the layout an image of that name whose only layer is the archive."""
-    plain = archive.read_bytes()
-    compressor = zlib.compressobj(level=1, wbits=31)
-    layer = compressor.compress(plain) + compressor.flush()
+def make_shell_image(archive: Path, layout: Layout, name: str, extra: Mapping[str, bytes] | None = None) -> None:
+    """Give the layout an image of that name: the archive, and the extra files as a second layer if there are any."""
+    plain = [archive.read_bytes(), *([_extra_layer(extra)] if extra else [])]
     config = encode_config(
         ConfigFields(
             os="linux",
@@ -58,11 +57,27 @@ def make_shell_image(archive: Path, layout: Layout, name: str) -> None:
             env=("PATH=/bin:/usr/bin", "HOME=/srv/repo"),
             user="1000:1000",
             working_dir="/srv/repo",
-            diff_ids=(digest_bytes(plain),),
+            diff_ids=tuple(map(digest_bytes, plain)),
         )
     )
-    manifest = encode_manifest(_blob(layout, CONFIG, config), [_blob(layout, LAYER_GZIP, layer)])
+    layers = [_blob(layout, LAYER_GZIP, _compressed(one)) for one in plain]
+    manifest = encode_manifest(_blob(layout, CONFIG, config), layers)
     layout.tag(name, _blob(layout, MANIFEST, manifest))
+
+
+def _extra_layer(files: Mapping[str, bytes]) -> bytes:
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as tar:
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(data), 0o755
+            tar.addfile(member, io.BytesIO(data))
+    return sink.getvalue()
+
+
+def _compressed(plain: bytes) -> bytes:
+    compressor = zlib.compressobj(level=1, wbits=31)
+    return compressor.compress(plain) + compressor.flush()
 
 
 def _files(program: str) -> list[str]:

@@ -65,12 +65,30 @@ def test_an_image_is_loaded_once_and_runs(docker_engine: Engine, shell: Image) -
 
 
 @pytest.mark.testbed
+def test_layers_that_the_engine_has_are_not_sent_again(
+    docker_engine: Engine, shell: Image, shell_archive: Path
+) -> None:
+    load_image(shell, "loaded:below", environ=docker_engine.environ, progress=NoProgress())
+    make_shell_image(shell_archive, shell.layout, "above", extra={"srv/more": b"more\n"})
+    counting = Counting()
+    above = read_image(shell.layout, "above")
+    load_image(above, "loaded:above", environ=docker_engine.environ, progress=counting)
+    assert docker_engine.run("run", "--rm", "loaded:above", "cat", "/srv/more").stdout == "more\n"
+    lowest, highest = above.manifest.layers
+    assert highest.size_bytes < counting.total < lowest.size_bytes
+    assert docker_engine.run("rmi", "loaded:below").returncode == 0
+    assert docker_engine.run("run", "--rm", "loaded:above", "cat", "/srv/more").stdout == "more\n"
+
+
+@pytest.mark.testbed
 def test_a_damaged_layer_reaches_no_engine(docker_engine: Engine, shell: Image) -> None:
     digest = shell.manifest.layers[0].digest
     blob = shell.layout.blob_path(digest)
     blob.chmod(0o644)
     blob.write_bytes(blob.read_bytes()[:-9] + bytes(9))
-    damaged = replace(shell, config=replace(shell.config, raw=b"of another image"))
+    # Another configuration and other diff IDs, so that the engine knows nothing of it.
+    config = replace(shell.config, raw=b"of another image", diff_ids=(digest,))
+    damaged = replace(shell, config=config)
     with pytest.raises(BadInput) as raised:
         load_image(damaged, "loaded:damaged", environ=docker_engine.environ, progress=NoProgress())
     assert raised.value.what == f"the blob does not have its digest {digest}"

@@ -14,6 +14,7 @@ import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bindery.images.manifest import Descriptor
 
 CONTAINERD_NAME = "io.containerd.image.name"
+CONTAINERD_DRIVER = "io.containerd.snapshotter"
 QUESTION_LIMIT_S = 60.0
 LOAD_LIMIT_S = 600.0
 """How long the engine may take once it has everything."""
@@ -46,15 +48,19 @@ def load_image(image: Image, name: str, *, environ: Mapping[str, str], progress:
         tag = ["docker", "image", "tag", str(image.config.digest), name]
         run_process(tag, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S)
         return
-    members = archive_members(image, name)
+    members = archive_members(image, name, skip=_known_layers(image, environ))
     total = sum(member.size_bytes for member in members)
     with progress.task(f"Loading {name}", total, "bytes") as task:
         _send(members, environ, task)
 
 
-def archive_members(image: Image, name: str) -> tuple[TarMember, ...]:
-    """Return what an archive for ``docker load`` consists of; each blob is there once."""
-    descriptors = {one.digest: one for one in (image.descriptor, image.manifest.config, *image.manifest.layers)}
+def archive_members(image: Image, name: str, skip: int = 0) -> tuple[TarMember, ...]:
+    """Return what an archive for ``docker load`` consists of; each blob is there once.
+
+    The lowest ``skip`` layers are named, but not in it: an engine that has them does not look for them.
+    """
+    needed = (image.descriptor, image.manifest.config, *image.manifest.layers[skip:])
+    descriptors = {one.digest: one for one in needed}
     document: list[Json] = [
         {
             "Config": _place(image.manifest.config),
@@ -110,6 +116,35 @@ def _is_known(image: Image, environ: Mapping[str, str]) -> bool:
     asked = ["docker", "image", "inspect", "--format", "{{json .Id}}", str(image.config.digest)]
     done = run_process(asked, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S, check=False)
     return done.status == 0 and parse_json(done.stdout) == str(image.config.digest)
+
+
+def _known_layers(image: Image, environ: Mapping[str, str]) -> int:
+    """Return how many of the image's layers, from the lowest, an engine has below one of its own images.
+
+    It keeps layers by the diff IDs of all that is below them. Engines that keep images in containerd want every blob.
+
+    Source: moby, ``image/tarexport/load.go``.
+    """
+    driver = ["docker", "info", "--format", "{{json .DriverStatus}}"]
+    if CONTAINERD_DRIVER in _ask(driver, environ):
+        return 0
+    listed = _ask(["docker", "image", "ls", "--all", "--quiet", "--no-trunc"], environ).split()
+    if not listed:
+        return 0
+    wanted = [str(one) for one in image.config.diff_ids]
+    inspect = ["docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", *dict.fromkeys(listed)]
+    most = 0
+    for line in _ask(inspect, environ).splitlines():
+        there = parse_json(line.encode())
+        pairs = zip(wanted, there if isinstance(there, list) else [], strict=False)
+        most = max(most, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    return most
+
+
+def _ask(words: list[str], environ: Mapping[str, str]) -> str:
+    """Return the engine's answer; nothing if it has none, since whoever loads is told why."""
+    done = run_process(words, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S, check=False)
+    return done.stdout.decode(errors="replace") if done.status == 0 else ""
 
 
 def _send(members: tuple[TarMember, ...], environ: Mapping[str, str], task: Task) -> None:
