@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 # As the layers' golden digests: who changes them changes everybody's images.
 FINGERPRINT = """\
-sha256:d48c6f37ed8e17d285390ebb1c3f590dfe19e5b9ca3954ecd6525f620f9e9e67
+sha256:13420486099d82ec58f0051d8836a1ba08d110c3116e1017cb21c7b7c09a8b16
 sha256:222b2495e951e9ab77849aa3795eff53e429291c44b9c9eeb6279ba4635634bc
 sha256:e8d679e4a3861ef24e1b61a2d96073a3548d26a11ba1ba9c067532da71659bf4
 sha256:d16190928c627b828b8fd3ad9a9f471063b45c6b0b56b0a2ad14db55496f0b24

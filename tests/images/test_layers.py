@@ -83,7 +83,7 @@ def test_a_layer_is_known_by_three_numbers(layout: Layout) -> None:
 def test_a_layer_has_these_bytes(layout: Layout) -> None:
     layer = write_layer(tree(), layout, title="runtime")
     assert layer.diff_id.hex == "5268edf903f2b92ddc2cf4a9ea2d64b619c0365a07a2ba6a566c21dd9ebc26ca"
-    assert layer.descriptor.digest.hex == "71c99c947125bc89221827453e53cb4ece9cc324bcbd13dbdbef2c24fac8a1d2"
+    assert layer.descriptor.digest.hex == "3c99db43667b11418e22afd667f9a73c34834f639b700ff5c2aef469d34e4f16"
 
 
 def test_a_layer_says_who_owns_what_and_nothing_of_the_machine(layout: Layout) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from bindery.core.tarstreams import Sink, Source
 
-LEVEL = 3
+LEVEL = 6
 MEMBER_BYTES = 1 << 20
 COMPRESSOR = f"deflate {deflate.__version__} level {LEVEL}"
 # More threads than this wait for the one that makes the archive.
