@@ -112,9 +112,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         source=source,
         name=check_name(name or source.default_name),
         engine=engine,
-        making=MakingOptions(
-            packages=packages, interpreter=interpreter, base=base, update_base=update_base, keep_base=keep_base
-        ),
+        making=MakingOptions(packages=packages, interpreter=interpreter, base=base, update_base=update_base),
         place=Place(user=User(name=user_name, uid=user_id), repository=repo_dir or ""),
         subdir=subdir,
         platform=platform or host_platform(),
@@ -125,9 +123,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if engine == "docker":
         if push:
             raise WrongUse("--push is for the engine oci", fix=f"afterwards: docker push {request.name}")
+        if keep_base:
+            raise WrongUse("--keep-base is for the engine oci", fix="--engine oci")
         click.echo(f"{request.name}@{build_in_docker(request, store=store, progress=progress)}")
         return
     made = build_image(request, store=store, progress=progress)
+    if keep_base:
+        _keep_base(made, keep_base)
     if push:
         _push(made, request, progress)
     click.echo(_as_json(made, request, store) if as_json else f"{request.name}@{made.digest}")
@@ -135,6 +137,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
 def _settings() -> Settings:
     return read_settings(Path.cwd())
+
+
+def _keep_base(made: Image, path: Path) -> None:
+    from bindery.images.base import export_base_of  # noqa: PLC0415 - seldom needed
+
+    export_base_of(made, path)
 
 
 def _push(made: Image, request: BuildRequest, progress: Progress) -> None:

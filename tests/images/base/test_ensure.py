@@ -10,7 +10,7 @@ import pytest
 
 from bindery.core import BadInput, NoProgress, Store, ToolFailed
 from bindery.images import Image, open_layout, read_image, store_layout
-from bindery.images.base import ensure_base, export_base, read_base_lock
+from bindery.images.base import ensure_base, export_base, export_base_of, read_base_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,6 +171,13 @@ def test_an_exported_base_has_the_same_bytes_each_time(bench: Bench) -> None:
         export_base(image, "debian:bookworm", bench.folder / name)
     assert (bench.folder / "one.tar").read_bytes() == (bench.folder / "two.tar").read_bytes()
     assert sorted(one.name for one in bench.folder.iterdir() if one.name.startswith(".")) == []
+
+
+def test_the_base_of_an_image_that_says_none_cannot_be_kept(bench: Bench) -> None:
+    image = bench.ensure()
+    with pytest.raises(BadInput) as caught:
+        export_base_of(image, bench.folder / "kept.tar")
+    assert str(caught.value) == f"{image.digest}: does not say on which base it stands"
 
 
 def test_an_artifact_that_is_another_base_is_refused(bench: Bench) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
-    from bindery.images.base.artifact import copy_image, export_base, import_base
+    from bindery.images.base.artifact import copy_image, export_base, export_base_of, import_base
     from bindery.images.base.ensure import DEFAULT, ensure_base, makes_base
     from bindery.images.base.lock import FILE_NAME, BaseLock, parse_base_locks, read_base_lock, write_base_lock
     from bindery.images.base.packages import BasePackage, parse_apt_packages
@@ -18,6 +18,7 @@ __all__ = [
     "copy_image",
     "ensure_base",
     "export_base",
+    "export_base_of",
     "import_base",
     "makes_base",
     "parse_apt_packages",

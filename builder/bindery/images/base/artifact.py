@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from bindery.core import CHUNK_BYTES, BadInput, disk_errors, inner_path
 from bindery.core.tarstreams import file_member, write_tar
+from bindery.images.annotations import BASE_DIGEST, BASE_NAME
 from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image
 from bindery.images.manifest import INDEXES, MANIFESTS
 
@@ -46,6 +47,20 @@ def export_base(image: Image, name: str, path: Path) -> None:
         with made.open("wb") as sink:
             write_tar((file_member(one.relative_to(folder).as_posix(), one) for one in files), sink, epoch_s=0)
         made.replace(path)
+
+
+def export_base_of(image: Image, path: Path) -> None:
+    """Put the base that the image says it stands on at the path, as ``export_base`` does.
+
+    Raises:
+        BadInput: the image does not say it, or the base is not in its layout.
+        ToolFailed: the disk is full or cannot be written.
+
+    """
+    digest, name = (image.manifest.annotations.get(key, "") for key in (BASE_DIGEST, BASE_NAME))
+    if not digest:
+        raise BadInput("does not say on which base it stands", str(image.digest))
+    export_base(read_image(image.layout, digest), name.removeprefix("docker://") or "base", path)
 
 
 def import_base(path: Path, reference: str, layout: Layout, platform: str) -> tuple[Image, str]:
