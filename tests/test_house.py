@@ -15,7 +15,7 @@ PROGRAM = ROOT / "builder" / "bindery"
 LONGEST = 400
 # The patterns are put together here so that this file does not hold what it looks for.
 REGISTRIES = ("py" + "pi.org", "python" + "hosted", "deb." + "debian.org", "npm" + "js")
-MACHINES = ("/wo" + "rk/(main|shared)", "/ro" + "ot/", "/tm" + "p/(dev|v)/", r"/home/(?!me\b)\w")
+MACHINES = ("/wo" + "rk/(main|shared)", "/ro" + "ot/", "/tm" + "p/(dev|v)/", r"/home/(?!me\b|jovyan\b)\w")
 FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRIES), *MACHINES]))
 
 

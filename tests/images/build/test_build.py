@@ -79,14 +79,14 @@ def test_the_repository_lies_where_it_was_asked_for(
     ours: Store, make_repository: MakeRepository, tiny_base: str
 ) -> None:
     folder = make_repository({**wheels(), "one.ipynb": "{}", "binder/start": 'exec "$@"\n'})
-    words = ["--repo-dir", "/srv/repo", "--user-name", "ann", "--user-id", "1234", "--tag", "elsewhere:1"]
+    words = ["--repo-dir", "/srv/repo", "--user-name", "me", "--user-id", "1234", "--tag", "elsewhere:1"]
     assert build(folder, "--base", tiny_base, *PYTHON, *words) == 0
     image = read_image(store_layout(ours), "elsewhere:1")
     assert paths(image, -1)[:3] == ["srv/", "srv/repo/", "srv/repo/binder/"][:3] or "srv/repo/one.ipynb" in paths(
         image, -1
     )
     assert (image.config.working_dir, image.config.user) == ("/srv/repo", "1234:1234")
-    assert {"HOME=/home/ann", "REPO_DIR=/srv/repo", "R2D_ENTRYPOINT=/srv/repo/binder/start"} <= set(image.config.env)
+    assert {"HOME=/home/me", "REPO_DIR=/srv/repo", "R2D_ENTRYPOINT=/srv/repo/binder/start"} <= set(image.config.env)
 
 
 def test_a_folder_of_the_repository_is_taken_alone(

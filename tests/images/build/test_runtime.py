@@ -217,10 +217,10 @@ def test_variables_are_the_base_s_then_the_environment_s_then_ours() -> None:
 
 
 def test_the_repository_may_lie_elsewhere() -> None:
-    place = Place(user=User(name="ann", uid=1234), repository="/srv/repo/")
+    place = Place(user=User(name="me", uid=1234), repository="/srv/repo/")
     found = image_variables((), place, IDENTITY, {}, "start")
-    assert (found["REPO_DIR"], found["HOME"], found["R2D_ENTRYPOINT"]) == ("/srv/repo", "/home/ann", "/srv/repo/start")
-    assert found["PATH"].startswith("/home/ann/.local/bin:/srv/repo/.local/bin:/srv/conda/envs/notebook/bin:")
+    assert (found["REPO_DIR"], found["HOME"], found["R2D_ENTRYPOINT"]) == ("/srv/repo", "/home/me", "/srv/repo/start")
+    assert found["PATH"].startswith("/home/me/.local/bin:/srv/repo/.local/bin:/srv/conda/envs/notebook/bin:")
 
 
 @pytest.mark.parametrize("place", ["repo", "/", "/srv/conda", "/srv/conda/envs/notebook/x", "/a/../../"])
@@ -246,7 +246,7 @@ def test_what_is_started_is_what_the_environment_has() -> None:
 
 def test_the_user_replaces_whoever_had_the_number() -> None:
     users, group = add_user(
-        "root:x:0:0::/root:/bin/sh\nubuntu:x:1000:1000::/home/ubuntu:/bin/sh\n", "ubuntu:x:1000:\n", User()
+        "root:x:0:0::/root:/bin/sh\nubuntu:x:1000:1000::/home/me:/bin/sh\n", "ubuntu:x:1000:\n", User()
     )
     assert users == "root:x:0:0::/root:/bin/sh\njovyan:*:1000:1000:Default user:/home/jovyan:/bin/bash\n"
     assert group == "jovyan:*:1000:\n"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from bindery.images.buildpack.base_facts import BaseFacts, read_base_facts
     from bindery.images.buildpack.buildpack import CondaLockBuildPack
     from bindery.images.buildpack.config_files import ConfigFiles, read_config_files
-    from bindery.images.buildpack.repository import digest_repository, repository_members
+    from bindery.images.buildpack.repository import digest_repository, list_repository, repository_members
     from bindery.images.buildpack.runtime_files import Place, runtime_members
     from bindery.images.buildpack.values import BuildValues
     from bindery.images.buildpack.variables import image_variables
@@ -21,6 +21,7 @@ __all__ = [
     "Place",
     "digest_repository",
     "image_variables",
+    "list_repository",
     "read_base_facts",
     "read_config_files",
     "repository_members",
