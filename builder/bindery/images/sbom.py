@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from bindery.environments import Lock, LockedPackage
 
-MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _TRUNCATED = "…"
 
 

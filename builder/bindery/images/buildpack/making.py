@@ -15,7 +15,7 @@ from bindery.images.annotations import image_annotations, image_labels
 from bindery.images.assemble import ImageRecipe, assemble_image
 from bindery.images.base import DEFAULT as DEFAULT_BASE
 from bindery.images.base import FILE_NAME as BASE_LOCK
-from bindery.images.base import ensure_base, export_base, makes_base, read_base_lock
+from bindery.images.base import ensure_base, makes_base, read_base_lock
 from bindery.images.buildpack.base_facts import ensure_base_facts
 from bindery.images.buildpack.repository import repository_members
 from bindery.images.buildpack.runtime_files import command, entrypoint, runtime_members, with_folders
@@ -23,6 +23,7 @@ from bindery.images.buildpack.values import Identity
 from bindery.images.buildpack.variables import image_variables
 from bindery.images.environment_layers import ensure_environment_layers
 from bindery.images.layers import write_layer
+from bindery.images.materials import ensure_sbom
 from bindery.prefixes import ensure_linked
 
 if TYPE_CHECKING:
@@ -41,16 +42,12 @@ JUPYTER_PORT = "8888/tcp"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MakingOptions:
-    """What the repository does not say: where packages come from, and the base; ``base`` None takes its base.lock.
-
-    The base is put at ``keep_base`` too, to be found there when mirrors have gone on.
-    """
+    """What the repository does not say: where packages come from, and the base; ``base`` None takes its base.lock."""
 
     packages: PackagesChoice | None = None
     interpreter: str | None = None
     base: str | None = None
     update_base: bool = False
-    keep_base: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +55,7 @@ class ImageParts:
     """What an image is made of, before any layer is: files, settings, and what it says of itself."""
 
     base: Image
+    realised: Realised
     linked: LinkedPrefix
     runtime: tuple[TarMember, ...]
     repository: tuple[TarMember, ...]
@@ -82,7 +80,9 @@ def make_image(
         *ensure_environment_layers(parts.linked, layout, store, progress),
         write_layer(parts.repository, layout, title="repository"),
     )
-    return assemble_image(replace(parts.recipe, layers=layers), layout, name)
+    image = assemble_image(replace(parts.recipe, layers=layers), layout, name)
+    ensure_sbom(image, parts.realised, store)
+    return image
 
 
 def describe_image(
@@ -119,6 +119,7 @@ def describe_image(
     user = values.place.user
     return ImageParts(
         base=base,
+        realised=realised,
         linked=linked,
         runtime=runtime_members(values.place, facts, variables),
         repository=_repository_members(values, facts),
@@ -205,10 +206,7 @@ def _base(
             platform=values.platform,
         )
         locked = read_base_lock(path, values.platform)
-    reference = locked.reference if locked else ""
-    if options.keep_base is not None:
-        export_base(base, reference.removeprefix("docker://"), options.keep_base)
-    return base, reference
+    return base, locked.reference if locked else ""
 
 
 def is_apt_on_top(values: BuildValues, options: MakingOptions) -> bool:

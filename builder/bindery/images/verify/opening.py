@@ -91,7 +91,8 @@ def _of_layout(layout: Layout, name: str) -> OpenedImage:
 
 def _only_name(layout: Layout) -> str:
     names = list(layout.names())
-    digests = {str(one.digest) for one in layout.entries()}
+    # What refers to an image, such as its list of materials, is listed beside it.
+    digests = {str(one.digest) for one in layout.entries() if one.artifact_type is None}
     if len(digests) != 1:
         shown = ", ".join(names[:5])
         raise BadInput(f"has {len(digests)} images: {shown}", str(layout.root), f"oci:{layout.root}:NAME")
