@@ -5,6 +5,7 @@ Source: conda's documentation, "Package specification"; conda CEP 2, "Package fo
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 import zipfile
 from contextlib import ExitStack, contextmanager
@@ -83,6 +84,24 @@ def read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> by
         return b"" if stream is None else stream.read()
     except _BROKEN as error:
         raise _broken(path, error) from error
+
+
+def digest_member(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> tuple[str, int]:
+    """Return the sha256 (hex) and the size of the member that the stream stands at.
+
+    Raises:
+        BadInput: the package ends before its end.
+
+    """
+    state, size_bytes = hashlib.sha256(usedforsecurity=False), 0
+    try:
+        stream = tar.extractfile(member)
+        while stream is not None and (chunk := stream.read(CHUNK_BYTES)):
+            state.update(chunk)
+            size_bytes += len(chunk)
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+    return state.hexdigest(), size_bytes
 
 
 def _is_old(path: Path) -> bool:

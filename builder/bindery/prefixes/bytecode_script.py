@@ -30,6 +30,7 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     # What a source warns of has nothing to do with whoever installs it.
     warnings.simplefilter("ignore")
+    os.umask(0o022)
     for sources in order["packages"]:
         child = os.fork()
         if not child:
@@ -95,7 +96,8 @@ def write(target: str, data: bytes) -> None:
     os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
     if os.path.lexists(target):
         os.unlink(target)  # noqa: PTH108
-    with open(target, "wb") as stream:  # noqa: PTH123
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+    with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
 
 

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bindery.core import Progress, Task
+    from bindery.core import Progress, Store, Task
+    from bindery.environments import LockedPackage
     from bindery.prefixes.contents import PackageContents
 
+PACKAGES = "packages"
 TIMEOUT_S = 1800.0
 _FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
 _LAST_BYTES = 2000
@@ -27,6 +29,11 @@ _LAST_BYTES = 2000
 
 class LinkFailed(ToolFailed):
     """rattler failed, and not for want of space: perhaps an unpacked package is damaged."""
+
+
+def unpacked_folder(store: Store, locked: LockedPackage) -> Path:
+    """Return where rattler keeps the unpacked package."""
+    return store.root / PACKAGES / f"{locked.name}-{locked.version}-{locked.build}"
 
 
 def link_packages(

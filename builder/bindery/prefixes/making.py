@@ -12,7 +12,7 @@ from bindery.prefixes.contents import read_contents
 from bindery.prefixes.expected import expect_tree
 from bindery.prefixes.fetch import fetch_archives
 from bindery.prefixes.finish import finish_tree
-from bindery.prefixes.linking import LinkFailed, link_packages
+from bindery.prefixes.linking import PACKAGES, LinkFailed, link_packages, unpacked_folder
 from bindery.prefixes.verify import verify_tree
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ FORMAT = 2
 
 1: unchecked-hash bytecode, files read-only. 2: bytecode whose bytes follow from the package alone.
 """
-PACKAGES = "packages"
 ATTEMPTS = 3
 """The first may find that packages are missing, the second that others were edited."""
 _SHOWN = 5
@@ -79,7 +78,7 @@ def make_tree(order: MakeOrder, work: Path, *, store: Store, progress: Progress)
     contents = gather_contents(order.realised, store, progress)
     cache = store.root / PACKAGES
     with ThreadPoolExecutor(1) as pool:
-        expected = pool.submit(expect_tree, contents, order.prefix, order.realised.platform)
+        expected = pool.submit(expect_tree, contents, order.prefix, order.realised.platform, store)
         for attempt in range(ATTEMPTS):
             is_last = attempt == ATTEMPTS - 1
             try:
@@ -101,7 +100,7 @@ def make_tree(order: MakeOrder, work: Path, *, store: Store, progress: Progress)
             # Somebody edited the unpacked packages, or they were only half unpacked: again, from the archives.
             progress.say(f"{why}; unpacking again")
             for package in damaged or contents:
-                _forget(cache, package)
+                _forget(unpacked_folder(store, package.locked))
             remove_tree(work)
     raise CheckFailed(_sentence(findings), order.realised.label, _WRONG)
 
@@ -118,14 +117,12 @@ def _finish(
         uncompiled = frozenset(tree.sources)
     else:
         uncompiled = compile_bytecode(tree, work, progress, order.interpreter.path)
-    finish_tree(contents, tree, work)
     return uncompiled, verify_tree(tree, work, progress, fresh_bytecode=uncompiled)
 
 
-def _forget(cache: Path, package: PackageContents) -> None:
-    stem = f"{package.locked.name}-{package.locked.version}-{package.locked.build}"
-    remove_tree(cache / stem)
-    (cache / f"{stem}.lock").unlink(missing_ok=True)
+def _forget(unpacked: Path) -> None:
+    remove_tree(unpacked)
+    unpacked.with_name(f"{unpacked.name}.lock").unlink(missing_ok=True)
 
 
 def _sentence(findings: tuple[Finding, ...]) -> str:
