@@ -123,23 +123,45 @@ class Build(Protocol):
         """Return the line."""
 
 
+class Verify(Protocol):
+    """Called with an image and the repository that it must be an image of; returns what ``bindery verify`` said."""
+
+    def __call__(self, image: str, repository: Path) -> str:
+        """Return the last line."""
+
+
+def run_bindery(store: Store, *words: str) -> subprocess.CompletedProcess[str]:
+    """Return what the command said of wheels for the Python that tests share, with the repository in /srv/repo."""
+    making = ["--packages", "wheels", "--python", str(find_python("3.11")), "--repo-dir", "/srv/repo"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bindery", *words, *making],
+        env={**os.environ, "BINDERY_STORE": str(store.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.fixture(scope="session")
 def build_real(test_store: Store) -> Build:
     """Return the command ``bindery build``, of wheels, in the store of the tests."""
 
     def build(repository: Path, name: str, *options: str) -> str:
-        making = ["--packages", "wheels", "--python", str(find_python("3.11")), "--repo-dir", "/srv/repo", "--quiet"]
-        done = subprocess.run(
-            [sys.executable, "-m", "bindery", "build", str(repository), "--tag", name, *making, *options],
-            env={**os.environ, "BINDERY_STORE": str(test_store.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return run_bindery(test_store, "build", str(repository), "--tag", name, "--quiet", *options).stdout
 
     return build
+
+
+@pytest.fixture(scope="session")
+def verify_real(test_store: Store) -> Verify:
+    """Return the command ``bindery verify``, for images that ``build_real`` made."""
+
+    def verify(image: str, repository: Path) -> str:
+        return run_bindery(test_store, "verify", image, "--of", str(repository)).stderr.splitlines()[-1]
+
+    return verify
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bindery.core import ToolFailed
+from repo2docker.engine import BuildError
+from repo2docker.utils import R2dState
+
+from bindery.core import BinderyError, ToolFailed
 from bindery.images.docker_engine.load import load_image
 from bindery.images.docker_engine.run_steps import ca_secret, render_dockerfile, secret_ids, split_run_steps
 from bindery.images.layout import store_layout
@@ -57,9 +60,7 @@ def build_with_docker(
     """Have the engine make the image, and give the lines of its log.
 
     Raises:
-        WrongUse: it is open where packages come from.
-        BadInput: a file of the repository, the lock, the base or a package cannot be used.
-        ToolFailed: a tool, the network or the disk failed, or a command inside the image did.
+        BuildError: it cannot be made; its cause is our error, and repo2docker's log says why.
 
     """
     from bindery.images.buildpack.making import (  # noqa: PLC0415 - brings everything that makes images
@@ -67,10 +68,14 @@ def build_with_docker(
         make_image,
     )
 
-    still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
-    name = f"{BEFORE}:{re.sub('[^A-Za-z0-9._-]', '-', order.name)[-128:].lstrip('.-')}"
-    image = make_image(still, name, options, layout=store_layout(store), store=store, progress=progress)
-    yield from build_upon(client, image, steps, order, progress=progress)
+    try:
+        still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
+        name = f"{BEFORE}:{re.sub('[^A-Za-z0-9._-]', '-', order.name)[-128:].lstrip('.-')}"
+        image = make_image(still, name, options, layout=store_layout(store), store=store, progress=progress)
+        yield from build_upon(client, image, steps, order, progress=progress)
+    except BinderyError as error:
+        client.log.error("%s\n", error, extra={"phase": R2dState.FAILED})  # noqa: TRY400 - our errors say it all
+        raise BuildError(str(error)) from error
 
 
 def build_upon(
