@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bindery.environments import find_environment, find_release, read_lock, read_released_lock, read_spec
+from bindery.environments import (
+    compare_lists,
+    find_environment,
+    find_release,
+    list_lock,
+    read_lock,
+    read_package_list,
+    read_released_lock,
+    read_spec,
+)
 from bindery.environments.lockfile import encode_body
 from bindery.environments.wheels.pins import parse_pins
 
@@ -69,14 +78,26 @@ def test_layers_have_the_packages_below_them(project_settings: Settings) -> None
         below = urls
 
 
+@pytest.mark.parametrize("name", ["hpc", "ml"])
 @pytest.mark.parametrize("minor", ["3.11", "3.12"])
-def test_pins_of_a_layer_are_only_what_it_adds(minor: str, project_settings: Settings) -> None:
+def test_pins_of_a_layer_are_only_what_it_adds(minor: str, name: str, project_settings: Settings) -> None:
     seen: set[str] = set()
-    for environment in find_environment(project_settings, "hpc").layers:
+    for environment in find_environment(project_settings, name).layers:
         text = (environment.folder / f"wheels-{minor}.txt").read_text(encoding="utf-8")
         names = {pin.name for pin in parse_pins(text, environment.name, environment.name)}
         assert not names & seen
         seen |= names
+
+
+@pytest.mark.parametrize("name", ["base", "pangeo", "ml"])
+@pytest.mark.parametrize("minor", ["3.11", "3.12"])
+def test_pins_are_in_the_versions_of_the_lock(minor: str, name: str, project_settings: Settings) -> None:
+    folder = find_environment(project_settings, name).folder
+    pins = read_package_list(f"{folder}/wheels-{minor}.txt", lambda: project_settings)
+    changes = compare_lists(pins, list_lock(read_lock(folder / "conda-lock.yml"), name)).changes
+    # conda-forge asks for more: what wheels bundle, or need on other Pythons only. PyPI has no pyshp 3.0.0.
+    other = {(change.name, change.kind) for change in changes if change.kind != "added"}
+    assert other <= {("pyshp", "downgraded")}
 
 
 def test_packages_on_each_platform(lock: Lock) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bindery.core import BadInput, Digest
 from bindery.environments.environment import Environment
 from bindery.environments.wheels import Pin, encode_pins, pinned_minors, read_pins
-from bindery.environments.wheels.names import METAPACKAGES, conda_name, pypi_name, pypi_requirement
+from bindery.environments.wheels.names import METAPACKAGES, conda_name, pypi_name, pypi_names, pypi_requirement
 from bindery.environments.wheels.pins import parse_pins
 
 ZERO = "0" * 64
@@ -76,6 +76,7 @@ def test_newest_python_with_pins_of_every_layer_comes_first(small: Environment) 
         ("matplotlib", "matplotlib-base"),
         ("netCDF4", "netcdf4"),
         ("jupyter_core", "jupyter_core"),
+        ("xgboost-cpu", "py-xgboost"),
     ],
 )
 def test_names_are_the_same_table_both_ways(pypi: str, conda: str) -> None:
@@ -90,12 +91,26 @@ def test_names_are_the_same_table_both_ways(pypi: str, conda: str) -> None:
         ("dask-core", "dask"),
         ("jupyterhub-singleuser", "jupyterhub"),
         ("xarray", "xarray"),
+        ("xgboost", "xgboost-cpu"),
         ("python", None),
         ("_libgcc_mutex", None),
     ],
 )
 def test_conda_package_is_required_from_pypi(conda: str, requirement: str | None) -> None:
     assert pypi_requirement(conda) == requirement
+
+
+@pytest.mark.parametrize(
+    ("conda", "projects"),
+    [
+        ("xgboost", ("xgboost", "xgboost-cpu")),
+        ("dask", ("dask",)),
+        ("matplotlib-base", ("matplotlib",)),
+        ("python", ()),
+    ],
+)
+def test_a_conda_package_may_be_one_project_and_be_stood_for_by_another(conda: str, projects: tuple[str, ...]) -> None:
+    assert pypi_names(conda) == projects
 
 
 def test_no_metapackage_hides_a_wheel() -> None:

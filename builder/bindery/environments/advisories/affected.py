@@ -94,11 +94,9 @@ def _names(package: LockedPackage) -> list[tuple[str, str]]:
     names = [("conda", package.name)]
     # A library may have the name of another project on PyPI; a package that needs Python has its own.
     if any(needed in _PYTHON for needed, _ in package.dependencies):
-        from bindery.environments.wheels.names import pypi_requirement  # noqa: PLC0415 - wheels bring much else
+        from bindery.environments.wheels.names import pypi_names  # noqa: PLC0415 - wheels bring much else
 
-        requirement = pypi_requirement(package.name)
-        if requirement is not None:
-            names.append(("pypi", canonicalize_name(requirement.partition("[")[0])))
+        names += [("pypi", name) for name in pypi_names(package.name)]
     return names
 
 

@@ -34,6 +34,7 @@ _CONDA_NAMES = {
     "stack-data": "stack_data",
     "typing-extensions": "typing_extensions",
     "tzdata": "python-tzdata",
+    "xgboost-cpu": "py-xgboost",
 }
 _PYPI_NAMES = {conda: pypi for pypi, conda in _CONDA_NAMES.items()}
 _PYPI_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -57,6 +58,7 @@ METAPACKAGES = (
     Metapackage(name="matplotlib", wheel="matplotlib"),
     Metapackage(name="nbconvert", wheel="nbconvert"),
     Metapackage(name="typing-extensions", wheel="typing-extensions"),
+    Metapackage(name="xgboost", wheel="xgboost-cpu"),  # PyPI's xgboost brings 300 MB that only NVIDIA's cards need
 )
 
 # What wheels need and their metadata does not say. conda-forge's recipes say it.
@@ -81,6 +83,13 @@ def pypi_requirement(conda: str) -> str | None:
         if meta.name == conda:
             return f"{meta.wheel}[{','.join(meta.extras)}]" if meta.extras else meta.wheel
     return pypi_name(conda)
+
+
+def pypi_names(conda: str) -> tuple[str, ...]:
+    """Return the projects of PyPI that are the conda package, or stand for it: usually one, none if no wheel can."""
+    requirement, name = pypi_requirement(conda), pypi_name(conda)
+    wheel = canonicalize_name(requirement.partition("[")[0]) if requirement else None
+    return tuple(dict.fromkeys(filter(None, (name, wheel))))
 
 
 def pypi_name(conda: str) -> str | None:

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from bindery.core import BadInput
 from bindery.environments.lockfile import read_lock
-from bindery.environments.wheels.names import pypi_name, pypi_requirement
+from bindery.environments.wheels.names import pypi_names, pypi_requirement
 from bindery.environments.wheels.pins import Pin, pins_path, read_pins
 from bindery.environments.wheels.tags import UV_PLATFORM
 from bindery.environments.wheels.uv import best_wheels, explain_failure, run_uv
@@ -148,9 +148,8 @@ def _locked_versions(environment: Environment) -> list[str]:
         if not layer.lock_path.is_file():
             continue
         for package in read_lock(layer.lock_path).packages_for(LOCK_PLATFORM):
-            name = pypi_name(package.name)
-            if name and _is_version(package.version):
-                found[name] = package.version
+            if _is_version(package.version):
+                found |= dict.fromkeys(pypi_names(package.name), package.version)
     return [f"{name}=={found[name]}" for name in sorted(found)]
 
 
