@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from bindery.images.registry.credentials import CredentialPlaces
 
 T = TypeVar("T")
-TIMEOUT = httpx.Timeout(300.0, connect=30.0)
-"""A registry may need minutes to put a large blob in its place."""
+TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+"""Of each read and write. Whoever is too slow is asked again, and then has what it was given."""
 MOST_ERROR_BYTES = 1 << 16
 _CONNECTIONS = 16
 _REDIRECTS = 5
