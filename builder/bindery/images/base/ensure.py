@@ -14,6 +14,7 @@ from bindery.images.base.mmdebstrap import tool_version
 from bindery.images.base.packages import check_apt_packages, describe_difference
 from bindery.images.base.request import BaseRequest, DebianRequest, parse_base_request
 from bindery.images.base.scrub import FORMAT
+from bindery.images.compression import COMPRESSOR
 from bindery.images.layout import Image, read_image
 from bindery.images.target import LayoutTarget, RegistryTarget
 
@@ -174,7 +175,7 @@ class _Work:
         return make_debian(recipe, self.platform, self.layout, os.environ, self.progress)
 
     def _made_with(self) -> str:
-        return f"{tool_version(os.environ)}, format {FORMAT}"
+        return f"{tool_version(os.environ)}, format {FORMAT}, {COMPRESSOR}"
 
     def _pull(self, target: RegistryTarget, digest: Digest | None) -> Image:
         # An HTTP client takes longer to import than most builds, which find their base in the store.
@@ -220,7 +221,7 @@ class _Work:
         return image
 
     def _key(self, reference: str) -> str:
-        parts = encode_json([reference, list(self.apt), self.platform, FORMAT])
+        parts = encode_json([reference, list(self.apt), self.platform, FORMAT, COMPRESSOR])
         return digest_bytes(parts).hex
 
 
