@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from bindery.core import BadInput, ToolFailed
 from bindery.environments.wheels.workers import core_count, map_processes
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the other processes import this module: ``python -m pytest`` does so, ``pytest`` does not."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
 
 
 def _double(number: int) -> int:
