@@ -211,6 +211,11 @@ def test_a_damaged_file_of_the_environment_is_named(linked: LinkedPrefix, store:
     path.unlink()
     assert error() == f"{path}: is missing{fix}"
     path.write_bytes(good)
+    empty = linked.root / "conda-meta/history"
+    empty.chmod(0o644)
+    empty.write_bytes(b"!")
+    assert error() == f"{empty}: is not what it was when it was linked{fix}"
+    empty.write_bytes(b"")
     assert len(ensure(linked, store)) == 6
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 READ_ONLY = 0o444
+# Parts that this process writes: a network file system may let one process lock the same file twice.
+_OWN: set[Path] = set()
 
 
 class BlobReader(io.RawIOBase):
@@ -106,6 +108,7 @@ def write_beside(works: Path, place: Callable[[Digest], Path], expected: Digest 
         raise
     finally:
         os.close(descriptor)
+        _OWN.discard(part)
 
 
 def _compare(found: Digest, expected: Digest | None) -> None:
@@ -116,6 +119,7 @@ def _compare(found: Digest, expected: Digest | None) -> None:
 def _open_part(works: Path) -> tuple[Path, int]:
     while True:
         part = works / secrets.token_hex(8)
+        _OWN.add(part)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         # While its writer lives, it holds this lock; that is how others know that it is not left over.
         with suppress(OSError):
@@ -123,10 +127,11 @@ def _open_part(works: Path) -> tuple[Path, int]:
         if part.exists():
             return part, descriptor
         os.close(descriptor)  # somebody took it for left over between the two calls
+        _OWN.discard(part)
 
 
 def _remove_left_over(works: Path) -> None:
-    for part in works.iterdir():
+    for part in set(works.iterdir()) - _OWN:
         with suppress(OSError):  # where there are no locks, or it is somebody else's, it stays
             # NFS locks only what is open for writing; a part that was whole is read-only already.
             descriptor = os.open(part, os.O_RDWR if os.access(part, os.W_OK) else os.O_RDONLY)

@@ -8,6 +8,7 @@ so that a damaged store gives an error and not an image.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -37,6 +38,7 @@ FORMAT = 1  # of the bytes of environment layers; it is part of every key
 KIND = "layer"
 REST = "environment"
 _MOST_AT_ONCE = 4
+_CHANGED = "is not what it was when it was linked"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,19 +153,18 @@ def _member(layer: EnvironmentLayer, path: str, entry: LinkedEntry, watch: _Watc
 @contextmanager
 def _open_verified(root: Path, path: str, entry: LinkedEntry, watch: _Watch) -> Iterator[Source]:
     """Yield the file's bytes, which are those of the entry if the context ends without an error."""
-    where, fix = str(root / path), f"remove {root}, and build again"
+    where, fix = f"{root}/{path}", f"remove {root}, and build again"
     try:
-        stream = (root / path).open("rb", buffering=0)
+        stream = io.FileIO(where)  # many small files: a Path or a buffer for each would take longer than most are read
     except FileNotFoundError as error:
         raise BadInput("is missing", where, fix) from error
     with stream:
-        changed = BadInput("is not what it was when it was linked", where, fix)
         if os.fstat(stream.fileno()).st_size != entry.size_bytes:
-            raise changed
+            raise BadInput(_CHANGED, where, fix)
         reader = _Watched(stream, watch)
         yield reader
         if reader.state.hexdigest() != entry.sha256:
-            raise changed
+            raise BadInput(_CHANGED, where, fix)
 
 
 @dataclass(frozen=True, slots=True)
