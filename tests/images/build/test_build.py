@@ -22,6 +22,7 @@ from bindery.images.compression import open_decompressed
 
 if TYPE_CHECKING:
     from tests.images.build.conftest import MakeRepository
+    from tests.testbed.registry import Registry
 
     from bindery.core import Settings
     from bindery.images import Image
@@ -155,6 +156,30 @@ def test_a_repository_that_is_not_there(ours: Store, tmp_path: Path) -> None:
     first = done.stderr.splitlines()[0]
     assert first == f"error: file://{place}: Failed to clone repository from file://{place}."
     assert "s3cret" not in done.stderr
+
+
+def test_a_ref_and_a_folder_that_are_not_in_the_repository(ours: Store, make_repository: MakeRepository) -> None:
+    folder = make_repository(wheels())
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(folder)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], check=True)
+    url = f"file://{folder}"
+    done = start_build(ours, f"{url}@nothing")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"error: {url}: Failed to check out ref nothing\n")
+    done = start_build(ours, url, "--subdir", "course")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", f"error: {url}: there is no folder course\n")
+
+
+def test_a_pushed_image_has_the_digest_that_is_printed(
+    ours: Store, make_repository: MakeRepository, tiny_base: str, registry: Registry
+) -> None:
+    folder = make_repository({**wheels(), "one.ipynb": "{}"})
+    name = f"{registry.host}/built/ocean:1"
+    done = start_build(ours, str(folder), "--base", tiny_base, *PYTHON, "--tag", name, "--push", "--quiet")
+    command = ["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"docker://{name}"]
+    digest = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{name}@{digest}\n", "")
 
 
 @pytest.mark.usefixtures("ours")

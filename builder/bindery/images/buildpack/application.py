@@ -41,12 +41,30 @@ class Application(Repo2Docker):
     purpose: Purpose = "make"
     our_store: Store
     our_progress: Progress
+    lines: deque[str]
 
     def get_engine(self) -> ContainerEngine:
         """Return the engine of the request; the same one each time."""
         if self.engine_made is None:
             self.engine_made = self.make_oci_engine() if self.engine == OCI else super().get_engine()  # type: ignore[no-untyped-call]
         return self.engine_made
+
+    def fetch(self, url: str, ref: str | None, checkout_path: str) -> None:
+        """Fetch the repository; what fails is told without the secrets of its URL.
+
+        Raises:
+            BadInput: there is no such repository, or no such branch, tag or commit in it.
+
+        """
+        try:
+            super().fetch(url, ref, checkout_path)  # type: ignore[no-untyped-call]
+        except (ContentProviderException, ValueError) as error:
+            clean = scrub_url(url)
+            raise BadInput(f"{error}{_tail(self.lines)}".replace(url, clean), clean) from error
+
+    def engine_error(self, error: BaseException) -> ToolFailed:
+        """Return what is told of an engine that is not ours, with the last lines of its log."""
+        return ToolFailed(f"{error}{_tail(self.lines)}", f"the engine {self.engine}")
 
     def find_image(self) -> bool:
         """Answer no: a name says nothing about what an image was made of. What has not changed is not made again."""
@@ -98,18 +116,23 @@ def run_application(
     application = _configured(request, repository)
     application.buildpacks = [Chosen, *application.buildpacks]
     application.our_store, application.our_progress, application.purpose = store, progress, purpose
-    lines = _listen(application, progress, shown=logging.INFO if request.engine != OCI else logging.CRITICAL)
-    place, clean = repository.place, scrub_url(repository.place)
+    application.lines = _listen(
+        application, progress, shown=logging.INFO if request.engine != OCI else logging.CRITICAL
+    )
     try:
         application.build()  # type: ignore[no-untyped-call]
     except ContainerEngineException as error:
         if isinstance(error.__cause__, BinderyError):
             raise error.__cause__ from error
-        raise ToolFailed(f"{error}{_tail(lines)}".replace(place, clean), f"the engine {request.engine}") from error
-    except (ContentProviderException, FileNotFoundError, ValueError) as error:
-        raise BadInput(f"{error}{_tail(lines)}".replace(place, clean), clean) from error
+        raise application.engine_error(error) from error
+    except FileNotFoundError as error:
+        if error.errno is not None:
+            raise
+        raise BadInput(f"there is no folder {request.subdir}", scrub_url(repository.place)) from error
     except (SystemExit, RuntimeError) as error:
-        raise ToolFailed(f"cannot be used: {error}{_tail(lines)}", f"the engine {request.engine}") from error
+        if request.engine == OCI:
+            raise
+        raise application.engine_error(error) from error
     return application.get_engine()
 
 
