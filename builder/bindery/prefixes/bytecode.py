@@ -12,6 +12,8 @@ from bindery.core import ToolFailed, encode_json, parse_json, run_process
 from bindery.prefixes.linking import full_disk
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bindery.core import Json, Progress, Task
     from bindery.prefixes.tree import ExpectedTree
 
@@ -27,18 +29,23 @@ NOT_COMPILABLE = "not compilable"
 
 
 def compile_bytecode(
-    tree: ExpectedTree, root: Path, progress: Progress, interpreter: Path | None = None
+    tree: ExpectedTree,
+    root: Path,
+    progress: Progress,
+    interpreter: Path | None = None,
+    done: Collection[str] = (),
 ) -> frozenset[str]:
     """Write the bytecode of every source of the tree that lies at ``root``; return the sources that have none.
 
-    The tree's own Python compiles, if no other interpreter is given.
+    The tree's own Python compiles, if no other interpreter is given. Packages that are ``done`` are left out.
 
     Raises:
         ToolFailed: the prefix's Python cannot be started or failed.
 
     """
-    with progress.task("Compiling bytecode", len(tree.sources), "files") as task:
-        states = _run(tree, root, task, interpreter, check=False)
+    packages = _sources(tree, done)
+    with progress.task("Compiling bytecode", sum(map(len, packages)), "files") as task:
+        states = _run(tree, packages, root, task, interpreter)
     return frozenset(source for source, state in states.items() if state == NOT_COMPILABLE)
 
 
@@ -49,11 +56,29 @@ def check_bytecode(tree: ExpectedTree, root: Path, progress: Progress) -> dict[s
         ToolFailed: the prefix's Python cannot be started or failed.
 
     """
-    with progress.task("Checking bytecode", len(tree.sources), "files") as task:
-        return _run(tree, root, task, None, check=True)
+    packages = _sources(tree, ())
+    with progress.task("Checking bytecode", sum(map(len, packages)), "files") as task:
+        return _run(tree, packages, root, task, None, check=True)
 
 
-def _run(tree: ExpectedTree, root: Path, task: Task, interpreter: Path | None, *, check: bool) -> dict[str, str]:
+def _sources(tree: ExpectedTree, done: Collection[str]) -> list[list[str]]:
+    """Return the sources of each package, sorted; the largest package first."""
+    packages: dict[str, list[str]] = {}
+    for source in tree.sources:
+        packages.setdefault(tree.entries[source].package, []).append(source)
+    left = [sources for package, sources in packages.items() if package not in done]
+    return sorted(left, key=len, reverse=True)
+
+
+def _run(
+    tree: ExpectedTree,
+    packages: list[list[str]],
+    root: Path,
+    task: Task,
+    interpreter: Path | None,
+    *,
+    check: bool = False,
+) -> dict[str, str]:
     if tree.python is None:
         return {}
     executable = interpreter or root / tree.python.executable
@@ -71,26 +96,24 @@ def _run(tree: ExpectedTree, root: Path, task: Task, interpreter: Path | None, *
         return [_state(line, executable) for line in finished.stdout.splitlines()]
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for answers in pool.map(run, _batches(tree)):
+        for answers in pool.map(run, _batches(packages)):
             states |= dict(answers)
             task.advance(len(answers))
-    if states.keys() != set(tree.sources):
-        raise ToolFailed(f"compiled {len(states)} of {len(tree.sources)} files", str(executable))
+    count = sum(map(len, packages))
+    if states.keys() != {source for sources in packages for source in sources}:
+        raise ToolFailed(f"compiled {len(states)} of {count} files", str(executable))
     return states
 
 
-def _batches(tree: ExpectedTree) -> list[list[Json]]:
-    """Return whole packages, sorted sources each, the longest batch first; no package's bytes depend on another's."""
-    packages: dict[str, list[Json]] = {}
-    for source in tree.sources:
-        packages.setdefault(tree.entries[source].package, []).append(source)
+def _batches(packages: list[list[str]]) -> list[list[Json]]:
+    """Return whole packages, the longest batch first; no package's bytes depend on another's."""
     batches: list[list[Json]] = []
     room = 0
-    for sources in sorted(packages.values(), key=len, reverse=True):
+    for sources in packages:
         if room < len(sources):
             batches.append([])
             room = BATCH
-        batches[-1].append(sources)
+        batches[-1].append(list(sources))
         room -= len(sources)
     return batches
 

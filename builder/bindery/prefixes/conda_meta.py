@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bindery.core import digest_bytes, encode_json
+from bindery.environments import WHEEL_CHANNELS
 from bindery.prefixes.tree import PLAIN, Expected, ExpectedBytecode, ExpectedFile, ExpectedLink
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _encode(package: PackageContents, paths: list[str], entries: Mapping[str, Ex
         "build": locked.build,
         "build_number": package.build_number,
         "subdir": locked.subdir,
-        "channel": locked.channel_url,
-        "url": locked.url,
+        "channel": _lasting(locked.channel_url),
+        "url": _lasting(locked.url),
         "fn": locked.file_name,
         "sha256": locked.sha256.hex,
         "depends": list(package.depends),
@@ -68,6 +69,16 @@ def _encode(package: PackageContents, paths: list[str], entries: Mapping[str, Ex
     if package.site_packages:
         record["python_site_packages_path"] = package.site_packages
     return encode_json(record)
+
+
+def _lasting(url: str) -> str:
+    """Return the URL without the digest of a wheel channel, which is another one when any of its wheels is.
+
+    The package's own hash stands beside it; so a package that stays gives the same record, and the same layer.
+    """
+    if not url.startswith(WHEEL_CHANNELS):
+        return url
+    return WHEEL_CHANNELS + url.removeprefix(WHEEL_CHANNELS).partition("/")[2]
 
 
 def _path(path: str, entry: Expected) -> Json:

@@ -65,7 +65,8 @@ def ensure_linked(realised: Realised, target: str, *, store: Store, progress: Pr
         ToolFailed: fetching, linking or the disk failed.
 
     """
-    order = MakeOrder(realised=realised, prefix=target, interpreter=choose_interpreter(realised))
+    interpreter = choose_interpreter(realised)
+    order = MakeOrder(realised=realised, prefix=target, interpreter=interpreter, keeps_bytecode=True)
     key = _key(order)
     path = store.path(KIND, key)
     record = _read(path) if path.exists() else ""

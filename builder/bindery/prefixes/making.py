@@ -12,6 +12,7 @@ from bindery.prefixes.contents import read_contents
 from bindery.prefixes.expected import expect_tree
 from bindery.prefixes.fetch import fetch_archives
 from bindery.prefixes.finish import finish_tree
+from bindery.prefixes.kept_bytecode import keep_bytecode, list_bytecode, take_bytecode
 from bindery.prefixes.linking import PACKAGES, LinkFailed, link_packages, unpacked_folder
 from bindery.prefixes.verify import verify_tree
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bindery.environments import Realised
     from bindery.prefixes.contents import PackageContents
     from bindery.prefixes.interpreters import Interpreter
+    from bindery.prefixes.kept_bytecode import PackageBytecode
     from bindery.prefixes.tree import ExpectedTree
     from bindery.prefixes.verify import Finding
 
@@ -38,11 +40,24 @@ _WRONG = "a package contradicts itself, or bindery is wrong; nothing was install
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MakeOrder:
-    """An environment as it is when it lies at ``prefix``, compiled by the interpreter, if there is one."""
+    """An environment as it is when it lies at ``prefix``, compiled by the interpreter, if there is one.
+
+    With ``keeps_bytecode``, the store keeps each package's for the next tree at the same place.
+    """
 
     realised: Realised
     prefix: str
     interpreter: Interpreter | None
+    keeps_bytecode: bool = False
+
+    @property
+    def compiler(self) -> str:
+        """What tells the interpreter from any other that would write other bytes."""
+        if self.interpreter is None:
+            return ""
+        if self.interpreter.path:
+            return self.interpreter.version
+        return next(str(package.sha256) for package in self.realised.installed if package.name == "python")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,9 +104,13 @@ def make_tree(order: MakeOrder, work: Path, *, store: Store, progress: Progress)
                     raise
                 damaged, why = _named(contents, str(error)), error.what
             else:
-                uncompiled, findings = _finish(order, contents, expected.result(), work, progress)
+                tree = expected.result()
+                finish_tree(contents, tree, work)
+                uncompiled, fresh = _compile(order, tree, work, store, progress)
+                findings = verify_tree(tree, work, progress, fresh_bytecode=uncompiled)
                 if not findings:
-                    return MadeTree(tree=expected.result(), contents=contents, uncompiled=uncompiled)
+                    keep_bytecode(fresh, work, store)
+                    return MadeTree(tree=tree, contents=contents, uncompiled=uncompiled)
                 if is_last:
                     break
                 names = {finding.package for finding in findings}
@@ -109,15 +128,18 @@ def _named(contents: tuple[PackageContents, ...], text: str) -> list[PackageCont
     return [package for package in contents if package.locked.file_name in text]
 
 
-def _finish(
-    order: MakeOrder, contents: tuple[PackageContents, ...], tree: ExpectedTree, work: Path, progress: Progress
-) -> tuple[frozenset[str], tuple[Finding, ...]]:
-    finish_tree(contents, tree, work)
+def _compile(
+    order: MakeOrder, tree: ExpectedTree, work: Path, store: Store, progress: Progress
+) -> tuple[frozenset[str], tuple[PackageBytecode, ...]]:
+    """Return the sources that have no bytecode now, and the packages whose bytecode is new and may be kept."""
     if order.interpreter is None:
-        uncompiled = frozenset(tree.sources)
-    else:
-        uncompiled = compile_bytecode(tree, work, progress, order.interpreter.path)
-    return uncompiled, verify_tree(tree, work, progress, fresh_bytecode=uncompiled)
+        return frozenset(tree.sources), ()
+    if not order.keeps_bytecode:
+        return compile_bytecode(tree, work, progress, order.interpreter.path), ()
+    packages = list_bytecode(tree, order.compiler)
+    done, uncompiled = take_bytecode(packages, work, store)
+    uncompiled |= compile_bytecode(tree, work, progress, order.interpreter.path, done)
+    return uncompiled, tuple(package for package in packages if package.package not in done)
 
 
 def _forget(unpacked: Path) -> None:
