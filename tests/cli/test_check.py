@@ -137,7 +137,7 @@ def test_an_update_that_an_advisory_names_is_passed_over(
 def test_channels_that_have_no_update(old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     del old_lock
     assert fix_of(["check", "--advisories", write_records(tmp_path, "2099.1"), *MIRROR], capsys) == (
-        "the channels have no newer version of xarray that is certainly not affected; read the advisories"
+        "the channels' records at hand have no newer xarray that is certainly not affected; read the advisories"
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import importlib
 import lzma
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from bindery.core import Settings, Store, read_settings
 from bindery.environments import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from conda_lock.lockfile.v2prelim.models import Lockfile
 
 DATA = Path(__file__).with_name("data")
 ROOT = Path(__file__).parents[2]
@@ -26,6 +30,19 @@ def _conda_lock() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         importlib.import_module("conda_lock.conda_lock")
+
+
+@pytest.fixture(scope="session")
+def parse_by_conda_lock() -> Callable[[Path], Lockfile]:
+    """Return conda-lock's own reader of locks, with libyaml's parser, which reads the same in a quarter of the time."""
+    from conda_lock.lockfile import parse_conda_lock_file  # noqa: PLC0415 - two seconds
+
+    def parse(path: Path) -> Lockfile:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(yaml, "safe_load", partial(yaml.load, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+            return parse_conda_lock_file(path)
+
+    return parse
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,10 @@ from bindery.environments.lockfile import encode_body
 from bindery.environments.wheels.pins import parse_pins
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from conda_lock.lockfile.v2prelim.models import Lockfile
 
     from bindery.core import Settings
     from bindery.environments import Environment, Lock
@@ -118,10 +121,10 @@ def test_file_is_as_bindery_writes_it(pangeo: Environment, lock: Lock) -> None:
     assert encode_body(lock) == text[text.index("version: 1\n") :]
 
 
-def test_conda_lock_reads_the_same(pangeo: Environment, lock: Lock) -> None:
-    from conda_lock.lockfile import parse_conda_lock_file  # noqa: PLC0415 - two seconds
-
-    theirs = parse_conda_lock_file(pangeo.lock_path)
+def test_conda_lock_reads_the_same(
+    pangeo: Environment, lock: Lock, parse_by_conda_lock: Callable[[Path], Lockfile]
+) -> None:
+    theirs = parse_by_conda_lock(pangeo.lock_path)
     found = {(one.name, one.platform, one.version, one.url, one.hash.md5, one.hash.sha256) for one in theirs.package}
     ours = {
         (one.name, one.platform, one.version, one.url, one.md5.hex if one.md5 else None, one.sha256.hex)

@@ -118,7 +118,7 @@ def _describe_update(environment: Environment, one: AffectedPackage, update: Upd
             f"{environment.fix} --update {name}"
         )
     if version is None:
-        return f"the channels have no newer version of {name} that is certainly not affected; read the advisories"
+        return f"the channels' records at hand have no newer {name} that is certainly not affected; read the advisories"
     if update.fits is None:
         how = f"{name} {version} is the smallest update that leaves them; whether it can be solved was not tried"
     elif update.fits:

@@ -14,6 +14,8 @@ from bindery.environments import Lock, LockedChannel, LockedPackage, encode_lock
 from bindery.environments.lockfile import encode_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conda_lock.lockfile.v2prelim.models import Lockfile
 
     from bindery.environments import Environment
@@ -89,12 +91,12 @@ def test_published_locks_are_written_as_they_are(published: Path) -> None:
         assert encode_body(read_lock(path)) == text[text.index("version: 1\n") :]
 
 
-def test_conda_lock_reads_what_is_written(published: Path, tmp_path: Path) -> None:
-    from conda_lock.lockfile import parse_conda_lock_file  # noqa: PLC0415 - two seconds
-
+def test_conda_lock_reads_what_is_written(
+    published: Path, tmp_path: Path, parse_by_conda_lock: Callable[[Path], Lockfile]
+) -> None:
     path = published / "2025.08.14" / "base-notebook" / "conda-lock.yml"
     write_lock(read_lock(path), tmp_path / "conda-lock.yml")
-    assert parse_conda_lock_file(tmp_path / "conda-lock.yml") == parse_conda_lock_file(path)
+    assert parse_by_conda_lock(tmp_path / "conda-lock.yml") == parse_by_conda_lock(path)
 
 
 def test_order_does_not_matter(pangeo_notebook: Environment) -> None:
