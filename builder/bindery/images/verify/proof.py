@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
     from bindery.images.verify.expected import ExpectedImage, ExpectedTree
     from bindery.images.verify.source import ImageSource, ReadImage
 
-# What an engine lays into every container, whatever the image has there, and where a container's processes may write.
+# What an engine lays into every container, whatever the image has there.
 _ENGINES_OWN = ("/.dockerenv", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/mtab")
-_ENGINES_FOLDERS = ("/dev/", "/proc/", "/sys/")
-_WRITABLE = ("/run/", "/tmp/", "/var/tmp/", "/home/")  # noqa: S108 - named, not used
+_ENGINES_FOLDERS = ("/dev/", "/proc/", "/sys/", "/run/")
 _FIX = "bindery build --update-base"
 
 
@@ -85,18 +85,27 @@ def _compare_trees(tree: ExpectedTree, expected: ExpectedImage, image: ReadImage
         return expected.is_complete or path.startswith(inside)
 
     for finding in compare_trees(tree, overlay, labels, judges):
-        if not (image.is_flat and _is_of_running(finding)):
+        if not (image.is_flat and _is_of_running(finding, tree)):
             yield finding
     for number, oddity in overlay.oddities:
         if oddity not in tree.oddities:
             yield _odd(oddity, tree, labels[number])
 
 
-def _is_of_running(finding: ImageFinding) -> bool:
+def _is_of_running(finding: ImageFinding, tree: ExpectedTree) -> bool:
     """Answer whether it is only that the container runs, or has run."""
     if finding.path in _ENGINES_OWN or f"{finding.path}/".startswith(_ENGINES_FOLDERS):
         return True
-    return finding.what == "added" and finding.path.startswith(_WRITABLE)
+    return finding.what == "added" and _is_writable(finding.path[1:], tree)
+
+
+def _is_writable(path: str, tree: ExpectedTree) -> bool:
+    """Answer whether the image lets somebody else than root write in the folder of the path."""
+    while path := posixpath.dirname(path):
+        folder = tree.overlay.paths.get(path)
+        if folder is not None:
+            return folder.entry.owner[0] != 0 or bool(folder.entry.mode & 0o002)
+    return False
 
 
 def _odd(oddity: Oddity, tree: ExpectedTree, label: str) -> ImageFinding:
