@@ -10,6 +10,7 @@ import pytest
 from tests.prefixes.conftest import PYTHON, Packed, Recipe, locked, python_recipe, tool_recipe, write_package
 
 from bindery.core import BadInput, digest_file
+from bindery.prefixes.conda_meta import encode_records
 from bindery.prefixes.contents import find_python, read_contents
 from bindery.prefixes.entry_points import parse_entry_point
 from bindery.prefixes.expected import expect_tree
@@ -48,6 +49,24 @@ def test_a_truncated_archive_is_refused(channel: Path, kept: float, *, old_forma
     first, fix = str(caught.value).splitlines()
     assert first.startswith(f"{archive}: is not a whole conda package: ")
     assert fix == "  fix: remove it, and run the command again"
+
+
+def test_the_record_of_a_wheel_stays_when_another_wheel_of_its_channel_changes(channel: Path) -> None:
+    recipe = tool_recipe()
+    archive = write_package(recipe, channel)
+    records = []
+    for digest in ("1" * 64, "2" * 64):
+        url = f"https://wheels.invalid/{digest}/noarch/{recipe.file_name}"
+        contents = read_contents(dataclasses.replace(locked(recipe, archive), url=url), archive)
+        ((_, data),) = [item for path, item in encode_records((contents,), {}).items() if path.endswith(".json")]
+        records.append(data)
+    assert records[0] == records[1]
+    record = json.loads(records[0])
+    assert (record["channel"], record["url"]) == (
+        "https://wheels.invalid/",
+        f"https://wheels.invalid/noarch/{recipe.file_name}",
+    )
+    assert record["sha256"] == digest_file(archive).hex
 
 
 def test_a_zip_of_something_else_is_refused(channel: Path) -> None:

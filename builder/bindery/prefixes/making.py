@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from bindery.prefixes.tree import ExpectedTree
     from bindery.prefixes.verify import Finding
 
-FORMAT = 2
+FORMAT = 3
 """Counts how prefixes were made: another number, other prefixes.
 
-1: unchecked-hash bytecode, files read-only. 2: bytecode whose bytes follow from the package alone.
+1: unchecked-hash bytecode, files read-only. 2: bytecode whose bytes follow from the package alone. 3: records of
+wheels that do not name the channel they were made for.
 """
 ATTEMPTS = 3
 """The first may find that packages are missing, the second that others were edited."""
