@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, Digest, digest_bytes, encode_json, remove_tree, write_file
@@ -20,18 +17,18 @@ from bindery.environments.package_lists import list_lock
 from bindery.environments.releases import find_installable, release_of
 from bindery.environments.solve import Solution, SolveOptions, made_by, solve_with_reasons
 from bindery.environments.spec import read_spec
+from bindery.environments.spec_drafts import read_draft
 from bindery.environments.spec_edits import name_of_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from bindery.core import Progress, Settings, Store
     from bindery.environments.changes import PackageChange
     from bindery.environments.lockfile import Lock, LockedPackage, Pairs
-    from bindery.environments.spec import Spec
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-VIRTUAL_NAME = "virtual-packages.yml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +165,7 @@ def inherit(environment: Environment, spec_text: str | None, *, own: Lock | None
     """
     (parent,) = environment.extends
     inherited = read_lock(parent.lock_path, parent.fix)
-    spec = _read(environment, spec_text)
+    spec = read_draft(environment, spec_text)
     metadata = fork_metadata(environment)
     if spec_text is None and not environment.without:
         lock = replace(
@@ -276,24 +273,6 @@ def _spec_text(environment: Environment, lines: ForkLines) -> str | None:
 
 def _scalar(line: str) -> str:
     return "'" + line.replace("'", "''") + "'" if re.search(r"[^\w.=<>-]|^[=<>-]", line) else line
-
-
-def _read(environment: Environment, spec_text: str | None) -> Spec:
-    """Return the spec as it will be with this text; errors and the lock name the true file."""
-    with tempfile.TemporaryDirectory(prefix="bindery-fork-") as name:
-        folder = Path(name)
-        if (environment.folder / VIRTUAL_NAME).is_file():
-            shutil.copy(environment.folder / VIRTUAL_NAME, folder)
-        if spec_text is not None:
-            write_file(folder / SPEC_NAME, spec_text)
-        try:
-            spec = read_spec(replace(environment, folder=folder))
-        except BadInput as error:
-            true = str(environment.spec_path)
-            texts = (part.replace(str(folder / SPEC_NAME), true) for part in (error.what, error.where, error.fix))
-            raise BadInput(*texts) from error
-    own = (environment.spec_path,) if spec_text is not None else ()
-    return replace(spec, sources=(*environment.extends[0].sources, *own))
 
 
 def _upwards(environment: Environment, source: Path) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, ToolFailed, WrongUse, digest_file, write_file
@@ -19,17 +17,17 @@ from bindery.environments.package_lists import PackageList, list_lock
 from bindery.environments.solve import SolveOptions, made_by, parse_update, solve_with_reasons
 from bindery.environments.solver import RecordsChoice
 from bindery.environments.spec import read_spec
+from bindery.environments.spec_drafts import read_draft
 from bindery.environments.spec_edits import NOT_ASKED, edit_spec, name_of_line
-from bindery.environments.virtual_packages import read_virtual_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from bindery.core import Progress, Store
     from bindery.environments.changes import PackageChange
     from bindery.environments.environment import Environment
     from bindery.environments.lockfile import Lock, LockedPackage, Pairs
-    from bindery.environments.spec import Spec
 
 OWN_METADATA = frozenset({"created_by", "solver", "locked_from", "mirrored_channels", "exclude_newer"})
 ASKED = "asked for"
@@ -94,7 +92,7 @@ def plan_lock(environment: Environment, request: LockRequest, *, store: Store, p
             "a package cannot be kept as two locks have it", fix="leave out --locked-from, or all the others"
         )
     spec_text = _edited(environment, request)
-    spec = _read(environment, spec_text)
+    spec = read_spec(environment) if spec_text is None else read_draft(environment, spec_text)
     previous = _previous(environment, request)
     _check_names(environment, request, previous)
     # A fork's packages are its parent's, unless somebody names another lock to keep.
@@ -167,22 +165,6 @@ def _edited(environment: Environment, request: LockRequest) -> str | None:
         fixes = (error.fix, *(f"if it was taken out already: {finding.fix}" for finding in stale))
         raise BadInput(error.what, error.where, "; ".join(filter(None, fixes))) from error
     return None if edited == text else edited
-
-
-def _read(environment: Environment, spec_text: str | None) -> Spec:
-    """Return the spec, as it will be with this text; errors and the lock name the true file."""
-    if spec_text is None:
-        return read_spec(environment)
-    with tempfile.TemporaryDirectory(prefix="bindery-spec-") as name:
-        folder = Path(name) / environment.folder.name
-        write_file(folder / SPEC_NAME, spec_text)
-        try:
-            spec = read_spec(replace(environment, folder=folder))
-        except BadInput as error:
-            true = str(environment.spec_path)
-            texts = (part.replace(str(folder / SPEC_NAME), true) for part in (error.what, error.where, error.fix))
-            raise BadInput(*texts) from error
-    return replace(spec, sources=environment.sources, virtual=read_virtual_packages(environment))
 
 
 def _previous(environment: Environment, request: LockRequest) -> Lock | None:
