@@ -150,6 +150,16 @@ def test_an_update_that_leaves_no_solution(old_lock: Path, tmp_path: Path, capsy
     )
 
 
+def test_without_a_spec_updates_are_not_tried(
+    old_lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old_lock.with_name("environment.yml").unlink()
+    assert fix_of(["check", "--advisories", write_records(tmp_path, "2025.5.0"), *MIRROR], capsys) == (
+        "xarray 2025.7.0 is the smallest update that leaves them; whether it can be solved was not tried: "
+        "bindery lock ocean --update xarray=2025.7.0"
+    )
+
+
 def test_packages_of_pip_are_not_looked_up(lock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with lock.open("a", encoding="utf-8") as file:
         file.write(PIP)

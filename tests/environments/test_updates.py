@@ -75,7 +75,7 @@ class Published:
         request = encode_request(platform_request(spec, PLATFORM, SolveOptions()))
         assert isinstance(request, dict)
         words: dict[str, Json] = {"task": "fits", "platforms": [{**request, "lines": [*map(match_spec, lines)]}]}
-        channels = readable_channels(spec, {"conda-forge": str(CHANNEL)}, self.store)
+        channels = readable_channels(spec.channels, {"conda-forge": str(CHANNEL)}, self.store)
         answer = ask_worker(words, channels, choice=RecordsChoice(), cache=records_cache(self.store))
         assert not answer.has("failure")
         return [line for one in answer.items("fits") for line in one.texts("lines")]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Progress, Store
     from bindery.environments.channels import Channel
-    from bindery.environments.lockfile import Pairs
+    from bindery.environments.lockfile import LockedChannel, Pairs
     from bindery.environments.solver import Record
     from bindery.environments.spec import Requirement, Spec
 
@@ -83,7 +83,7 @@ def solve_with_reasons(
 
     """
     options = options or SolveOptions()
-    channels = readable_channels(spec, options.mirrors, store)
+    channels = readable_channels(spec.channels, options.mirrors, store)
     where = str(spec.sources[-1]) if spec.sources else str(lock_path)
     requests = [platform_request(spec, platform, options) for platform in spec.platforms]
     with progress.task("solving", len(requests), "steps") as task:
@@ -108,15 +108,17 @@ def solve_with_reasons(
     return Solution(lock=lock, reasons=reasons)
 
 
-def readable_channels(spec: Spec, mirrors: Mapping[str, str], store: Store) -> tuple[Channel, ...]:
-    """Return the spec's channels, as the solver can read them.
+def readable_channels(
+    channels: Iterable[LockedChannel], mirrors: Mapping[str, str], store: Store
+) -> tuple[Channel, ...]:
+    """Return the channels as the solver can read them.
 
     Raises:
         BadInput: a channel's name says nothing, or a mirror is no channel.
-        WrongUse: a mirror is given for a channel that is not the spec's.
+        WrongUse: a mirror is given for a channel that is none of these.
 
     """
-    return tuple(with_readable_records(channel, store) for channel in resolve_channels(spec.channels, mirrors))
+    return tuple(with_readable_records(channel, store) for channel in resolve_channels(channels, mirrors))
 
 
 def records_cache(store: Store) -> Path:

@@ -55,15 +55,14 @@ def find_updates(
 
     Raises:
         BadInput: the spec cannot be read.
-        WrongUse: a mirror is given for a channel that is not the spec's.
+        WrongUse: a mirror is given for a channel that is not the lock's.
 
     """
     known = [Update(version=one.named_update, known_from="advisories") for one in affected]
     conda = [index for index, one in enumerate(affected) if one.manager == "conda"]
     if not conda:
         return tuple(known)
-    spec = read_spec(environment)
-    channels = readable_channels(spec, mirrors, store)
+    channels = readable_channels(lock.channels, mirrors, store)
 
     def ask(task: str, platforms: list[Json]) -> Fields:
         words: dict[str, Json] = {"task": task, "platforms": platforms}
@@ -76,10 +75,13 @@ def find_updates(
         index: [version for version in found if affected[index].is_free(version)]
         for index, found in zip(conda, newer, strict=True)
     }
-    options = SolveOptions(mirrors=mirrors, locked=lock.packages, keep=True)
-    requests = {platform: encode_request(platform_request(spec, platform, options)) for platform in spec.platforms}
     for index, versions in free.items():
         known[index] = Update(version=versions[0] if versions else None, known_from="channels")
+    if not environment.sources:
+        return tuple(known)  # without a spec there is nothing to solve
+    spec = read_spec(environment)
+    options = SolveOptions(mirrors=mirrors, locked=lock.packages, keep=True)
+    requests = {platform: encode_request(platform_request(spec, platform, options)) for platform in spec.platforms}
     open_ones = [index for index, versions in free.items() if versions]
     for attempt in range(MOST_TRIES):
         tries = {index: free[index][attempt] for index in open_ones if attempt < len(free[index])}
