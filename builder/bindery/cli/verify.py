@@ -38,6 +38,7 @@ _PATHS = ("/", "./", "../", "~/")
 @click.option("--subdir", default="", metavar="FOLDER", help="As for `bindery build`.")
 @click.option("--user-id", type=click.IntRange(min=1), default=1000, show_default=True, help="As for `bindery build`.")
 @click.option("--user-name", default="jovyan", show_default=True, help="As for `bindery build`.")
+@click.option("--platform", type=click.Choice(["linux-64", "linux-aarch64"]), help="As for `bindery build`.")
 @json_option
 @quiet_option
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -50,6 +51,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     subdir: str,
     user_id: int,
     user_name: str,
+    platform: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -76,6 +78,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         repo_dir=repo_dir or "",
         subdir=subdir,
         user=(user_name, user_id),
+        platform=platform or host_platform(),
     )
     return verify_target(request, progress, as_json=as_json, quiet=quiet)
 

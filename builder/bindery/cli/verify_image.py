@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bindery.cli.tables import print_table
-from bindery.core import BadInput, default_store, encode_json, host_platform, read_settings
+from bindery.core import BadInput, default_store, encode_json, read_settings
 from bindery.images import BuildRequest, MakingOptions, Place, User, describe_build, parse_source, parse_target
 from bindery.images.verify import expect_image, open_image, verify_image
 
@@ -37,6 +37,7 @@ class ImageRequest:
     repo_dir: str
     subdir: str
     user: tuple[str, int]
+    platform: str
 
 
 def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, quiet: bool) -> int:
@@ -48,7 +49,7 @@ def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, q
 
     """
     store = default_store(os.environ)
-    with open_image(parse_target(request.target), store, os.environ) as opened:
+    with open_image(parse_target(request.target), store, os.environ, request.platform) as opened:
         source = request.source or _named(opened.labels, request.target)
         described = describe_build(_build_request(request, source, opened.labels), store=store, progress=progress)
         expected = expect_image(described, progress=progress)
@@ -71,7 +72,7 @@ def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, q
         _show(findings)
     if not quiet:
         count = f"{len(findings)} differences" if findings else "as the lock makes it"
-        part = "" if expected.is_complete else " (base, runtime files and environment: commands ran in it afterwards)"
+        part = "" if expected.is_complete else " (but not in everything: commands ran in it afterwards)"
         click.echo(f"{source}: {request.target}: {count}{part}", err=True)
     return 1 if findings else 0
 
@@ -96,7 +97,7 @@ def _build_request(request: ImageRequest, source: str, labels: Mapping[str, str]
         making=MakingOptions(packages=None if packages == "auto" else packages, interpreter=request.interpreter),
         place=Place(user=User(name=name, uid=uid), repository=request.repo_dir),
         subdir=request.subdir,
-        platform=host_platform(),
+        platform=request.platform,
     )
 
 

@@ -154,3 +154,29 @@ def test_there_are_twenty_of_them_and_all_differ() -> None:
 
 def test_the_folders_of_packages_are_in_the_layers() -> None:
     assert with_folders((HISTORY,))[0] == folder("srv")
+
+
+def test_where_commands_of_root_ran_only_base_layers_and_environment_are_judged(expected: ExpectedImage) -> None:
+    on_top = (
+        Member(name="etc/passwd", data=b"more users\n"),
+        Member(name="usr/bin/gdal", data=b"1", mode=0o755),
+        Member(name="home/jovyan/ran.txt", data=b"1", owner=(1000, 1000)),
+    )
+    opened = replace(expected, above=(), is_complete=False, is_base_open=True, are_labels_open=True)
+    assert verify_image(packed(*ABOVE, on_top).source, opened, progress=NoProgress()) == ()
+    inside = Member(name=f"{PREFIX}/lib/more.py", data=b"1")
+    findings = verify_image(packed(*ABOVE, (*on_top, inside)).source, opened, progress=NoProgress())
+    assert [(one.what, one.path) for one in findings] == [("added", f"/{PREFIX}/lib/more.py")]
+    taken = verify_image(packed(*ABOVE, (Member(name="srv/.wh.conda"),)).source, opened, progress=NoProgress())
+    assert {one.what for one in taken} == {"missing"}
+    other = with_config({"Labels": {"of": "somebody"}, "User": "0"})
+    assert [one.path for one in verify_image(other.source, opened, progress=NoProgress())] == ["config.User"]
+
+
+def test_what_the_user_ran_may_not_change_base_or_settings(expected: ExpectedImage) -> None:
+    opened = replace(expected, above=(), is_complete=False, are_labels_open=True)
+    new = (Member(name="home/jovyan/ran.txt", data=b"1", owner=(1000, 1000)),)
+    assert verify_image(packed(*ABOVE, new).source, opened, progress=NoProgress()) == ()
+    changed = (Member(name="usr/bin/tini", data=b"1", mode=0o755),)
+    findings = verify_image(packed(*ABOVE, changed).source, opened, progress=NoProgress())
+    assert [(one.package, one.what, one.path) for one in findings] == [("base", "changed", "/usr/bin/tini")]

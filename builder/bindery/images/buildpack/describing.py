@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Described:
-    """The parts of an image; ``runs``: something ran in it afterwards, and left what nobody can foretell."""
+    """The parts of an image; ``runs``: something ran in it afterwards, and left files that nobody can foretell.
+
+    ``as_root``: it could change files of base and runtime, too. ``resets``: it could change the settings, since it was
+    anything that a Dockerfile can say.
+    """
 
     parts: ImageParts
     runs: bool
+    as_root: bool
+    resets: bool
 
 
 def describe_locked(values: BuildValues, options: MakingOptions, *, store: Store, progress: Progress) -> Described:
@@ -39,4 +45,5 @@ def describe_locked(values: BuildValues, options: MakingOptions, *, store: Store
     still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
     layout = store_layout(store)
     parts = describe_image(still, options, layout=layout, store=store, progress=progress)
-    return Described(parts=parts, runs=bool(steps.apt_packages or steps.post_build or steps.appendix))
+    as_root = bool(steps.apt_packages or steps.appendix)
+    return Described(parts=parts, runs=as_root or bool(steps.post_build), as_root=as_root, resets=bool(steps.appendix))

@@ -22,8 +22,8 @@ RUNTIME, REPOSITORY = "runtime", "repository"
 def expect_image(described: Described, *, progress: Progress) -> ExpectedImage:
     """Return what an image of these parts must be.
 
-    Where something ran in it afterwards, only base, runtime files and environment are known: a script may have changed
-    the repository and its settings, and added files beside the environment.
+    Where something ran in it afterwards, the repository is not known, and there may be more files beside the
+    environment; where root ran it, files of base and runtime may have changed, and only the base's layers are known.
 
     Raises:
         BadInput: the base is damaged, or a file of the repository cannot be read.
@@ -37,8 +37,10 @@ def expect_image(described: Described, *, progress: Progress) -> ExpectedImage:
         base=read_base(parts.base, progress=progress),
         below=(Part(name=RUNTIME, members=parts.runtime),),
         above=() if described.runs else (Part(name=REPOSITORY, members=parts.repository),),
-        config=None if described.runs else config,
+        config=None if described.resets else config,
         annotations=None if described.runs else annotations,
         open_annotations=OPEN_ANNOTATIONS,
         is_complete=not described.runs,
+        is_base_open=described.as_root,
+        are_labels_open=described.runs,
     )

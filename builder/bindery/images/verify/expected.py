@@ -48,6 +48,8 @@ class ExpectedImage:
 
     ``below`` are the parts under the environment, ``above`` those over it, in their order. If ``is_complete``, there
     must be no other file; else others may be anywhere but in the environment. ``open_annotations`` may say anything.
+    If ``is_base_open``, only the base's layers are compared, and no file outside the environment: a command of root may
+    have changed them. If ``are_labels_open``, labels are not compared.
     """
 
     linked: LinkedPrefix
@@ -58,6 +60,8 @@ class ExpectedImage:
     annotations: Mapping[str, str] | None = None
     open_annotations: frozenset[str] = frozenset()
     is_complete: bool = True
+    is_base_open: bool = False
+    are_labels_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

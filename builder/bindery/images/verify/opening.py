@@ -42,8 +42,10 @@ class OpenedImage:
 
 
 @contextmanager
-def open_image(target: Target, store: Store, environ: Mapping[str, str]) -> Iterator[OpenedImage]:
-    """Yield the image; connections are closed with the context.
+def open_image(
+    target: Target, store: Store, environ: Mapping[str, str], platform: str | None = None
+) -> Iterator[OpenedImage]:
+    """Yield the image, of an index that for conda's ``platform``, else this machine's; connections are closed with it.
 
     Raises:
         WrongUse: the target is no image.
@@ -53,16 +55,16 @@ def open_image(target: Target, store: Store, environ: Mapping[str, str]) -> Iter
     """
     match target:
         case StoreTarget():
-            yield _of_layout(store_layout(store), target.key)
+            yield _of_layout(store_layout(store), target.key, platform)
         case LayoutTarget():
             layout = open_layout(target.folder)
-            yield _of_layout(layout, target.reference or _only_name(layout))
+            yield _of_layout(layout, target.reference or _only_name(layout), platform)
         case RegistryTarget():
             from bindery.images.registry import open_registry, parse_reference  # noqa: PLC0415 - brings its client
 
             reference = parse_reference(target.reference)
             with open_registry(reference.api_host, environ) as client:
-                yield _of_registry(client, reference)
+                yield _of_registry(client, reference, platform or host_platform())
         case DaemonTarget():
             asked = _inspect(["docker", "image", "inspect", target.reference], environ)
             yield OpenedImage(
@@ -79,8 +81,8 @@ def open_image(target: Target, store: Store, environ: Mapping[str, str]) -> Iter
             raise WrongUse("is no image", str(target))
 
 
-def _of_layout(layout: Layout, name: str) -> OpenedImage:
-    image = read_image(layout, name)
+def _of_layout(layout: Layout, name: str, platform: str | None) -> OpenedImage:
+    image = read_image(layout, name, platform)
     return OpenedImage(
         source=layout_source(image),
         digest=str(image.descriptor.digest),
@@ -99,13 +101,12 @@ def _only_name(layout: Layout) -> str:
     return digests.pop()
 
 
-def _of_registry(client: RegistryClient, reference: Reference) -> OpenedImage:
+def _of_registry(client: RegistryClient, reference: Reference, platform: str) -> OpenedImage:
     document = client.get_manifest(reference)
     if isinstance(document, Index):
-        wanted = oci_platform(host_platform())
-        found = [one for one in document.manifests if one.platform == wanted]
+        found = [one for one in document.manifests if one.platform == oci_platform(platform)]
         if not found:
-            raise BadInput(f"has no image for {host_platform()}", str(reference))
+            raise BadInput(f"has no image for {platform}", str(reference))
         document = client.get_manifest(reference.at(found[0].digest))
     if isinstance(document, Index):
         raise BadInput("is an index of indexes", str(reference))

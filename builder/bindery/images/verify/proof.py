@@ -42,7 +42,7 @@ def verify_image(source: ImageSource, expected: ExpectedImage, *, progress: Prog
     image = source.read(progress)
     findings = [*image.findings, *_compare_base(expected.base, image), *_compare_trees(tree, expected, image)]
     if expected.config is not None and image.config is not None:
-        findings += compare_config(expected.config, image.config)
+        findings += compare_config(expected.config, image.config, with_labels=not expected.are_labels_open)
     if expected.annotations is not None and image.annotations is not None:
         said = {name: value for name, value in image.annotations.items() if name not in expected.open_annotations}
         findings += compare_annotations(expected.annotations, said)
@@ -85,11 +85,18 @@ def _compare_trees(tree: ExpectedTree, expected: ExpectedImage, image: ReadImage
         return expected.is_complete or path.startswith(inside)
 
     for finding in compare_trees(tree, overlay, labels, judges):
+        if expected.is_base_open and not (f"{finding.path}/".startswith(f"/{inside}") or _holds(finding.path, inside)):
+            continue
         if not (image.is_flat and _is_of_running(finding, tree)):
             yield finding
     for number, oddity in overlay.oddities:
         if oddity not in tree.oddities:
             yield _odd(oddity, tree, labels[number])
+
+
+def _holds(path: str, inside: str) -> bool:
+    """Answer whether the environment lies in the folder."""
+    return f"/{inside}".startswith(f"{path}/")
 
 
 def _is_of_running(finding: ImageFinding, tree: ExpectedTree) -> bool:

@@ -24,7 +24,7 @@ _COMPARED_BY_NAME = ("Env", "Labels")
 _LONGEST = 60
 
 
-def compare_config(expected: ImageConfig, found: ImageConfig) -> Iterator[ImageFinding]:
+def compare_config(expected: ImageConfig, found: ImageConfig, *, with_labels: bool = True) -> Iterator[ImageFinding]:
     """Yield each key of the configuration that differs; history and times are not compared."""
     must, there = _document(expected.raw), _document(found.raw)
     for key in _PLATFORM:
@@ -33,9 +33,9 @@ def compare_config(expected: ImageConfig, found: ImageConfig) -> Iterator[ImageF
     for key in sorted(run_must.keys() | run_there.keys()):
         if key not in _SILENT and key not in _COMPARED_BY_NAME:
             yield from _compare("config", f"config.{key}", run_must.get(key), run_there.get(key))
-    yield from _compare_texts(
-        "config", "config.Labels", _texts(run_must.get("Labels")), _texts(run_there.get("Labels"))
-    )
+    if with_labels:
+        labels = (_texts(run_must.get("Labels")), _texts(run_there.get("Labels")))
+        yield from _compare_texts("config", "config.Labels", *labels)
     yield from _compare_texts("config", "config.Env", _variables(expected.env), _variables(found.env))
     for name, count in sorted(Counter(one.partition("=")[0] for one in found.env).items()):
         if count > 1:
