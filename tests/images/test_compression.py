@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bindery.core import BadInput, digest_bytes
-from bindery.images.compression import COMPRESSOR, MEMBER_BYTES, gzip_sink, open_decompressed
+from bindery.images.compression import COMPRESSORS, Compression, open_decompressed, packed_sink
 from bindery.images.manifest import DOCKER_LAYER_GZIP, LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BOTH: tuple[Compression, ...] = ("gzip", "zstd")
 FIX = "\n  fix: remove it, and make or pull the image again"
 # Emulated processors that lack what the compressors in question have special code for, and that have it.
 PROCESSORS = {
@@ -32,12 +33,12 @@ PROCESSORS = {
 }
 COMPRESS = """
 import hashlib, sys
-from bindery.images.compression import gzip_sink
+from bindery.images.compression import packed_sink
 state = hashlib.sha256()
 class Sink:
     def write(self, data):
         state.update(data)
-with gzip_sink(Sink()) as sink:
+with packed_sink(Sink(), sys.argv[1]) as sink:
     sink.write(sys.stdin.buffer.read())
 print(state.hexdigest())
 """
@@ -53,10 +54,10 @@ def text_and_binary(size_bytes: int) -> bytes:
     return bytes(found[:size_bytes])
 
 
-def compress(data: bytes, *, pieces: int = 1 << 30, threads: int | None = None) -> bytes:
+def compress(data: bytes, compression: Compression, *, pieces: int = 1 << 30, threads: int | None = None) -> bytes:
     sink = io.BytesIO()
     pool = ThreadPoolExecutor(threads) if threads else None
-    with gzip_sink(sink, pool) as packed:
+    with packed_sink(sink, compression, pool) as packed:
         for start in range(0, len(data), pieces):
             packed.write(data[start : start + pieces])
     if pool is not None:
@@ -64,44 +65,57 @@ def compress(data: bytes, *, pieces: int = 1 << 30, threads: int | None = None) 
     return sink.getvalue()
 
 
-@given(st.binary(max_size=300), st.integers(1, 100))
-def test_what_was_compressed_comes_back(data: bytes, pieces: int) -> None:
-    packed = compress(data, pieces=pieces)
-    assert gzip.decompress(packed) == data
-    assert open_decompressed(io.BytesIO(packed), LAYER_GZIP).read() == data
+@pytest.mark.parametrize("compression", BOTH)
+@given(data=st.binary(max_size=300), pieces=st.integers(1, 100))
+def test_what_was_compressed_comes_back(compression: Compression, data: bytes, pieces: int) -> None:
+    packed = io.BytesIO(compress(data, compression, pieces=pieces))
+    assert open_decompressed(packed, COMPRESSORS[compression].media_type).read() == data
 
 
-def test_bytes_do_not_depend_on_threads_or_pieces() -> None:
-    data = text_and_binary(5 * MEMBER_BYTES + 17)
-    packed = compress(data)
-    assert gzip.decompress(packed) == data
+@pytest.mark.parametrize("compression", BOTH)
+def test_bytes_do_not_depend_on_threads_or_pieces(compression: Compression) -> None:
+    compressor = COMPRESSORS[compression]
+    data = text_and_binary(2 * compressor.piece_bytes + 17)
+    packed = compress(data, compression)
+    assert open_decompressed(io.BytesIO(packed), compressor.media_type).read() == data
     for threads in (1, 2, 7):
-        assert compress(data, threads=threads) == packed
-    assert compress(data, pieces=70_001) == packed
+        assert compress(data, compression, threads=threads) == packed
+    assert compress(data, compression, pieces=700_001) == packed
 
 
-def test_bytes_are_these() -> None:
-    """Whoever changes them changes the digest of every image, and says so in the changelog."""
-    assert compress(b"bindery\n" * 10).hex() == "1f8b08000000000000ff4bcacc4b492daae44aa2120d001765c25950000000"
-    assert digest_bytes(compress(text_and_binary(3_000_000))).hex == (
+def test_bytes_of_gzip_are_these() -> None:
+    """Whoever changes them changes the digest of every base, and says so in the changelog."""
+    assert compress(b"bindery\n" * 10, "gzip").hex() == "1f8b08000000000000ff4bcacc4b492daae44aa2120d001765c25950000000"
+    assert digest_bytes(compress(text_and_binary(3_000_000), "gzip")).hex == (
         "68cea80961503dac9f423a4190695355ddb25fa1b4f0fec69eb97d9430f5ebc0"
     )
-    assert COMPRESSOR == "deflate 0.9.0 level 6"
+    assert COMPRESSORS["gzip"].name == "deflate 0.9.0 level 6"
     assert version("deflate") == "0.9.0"
+
+
+def test_bytes_of_zstd_are_these() -> None:
+    """Whoever changes them changes the digest of every image, and says so in the changelog."""
+    assert compress(b"bindery\n" * 10, "zstd").hex() == "28b52ffd20507d00004062696e646572790a010035b47001"
+    assert digest_bytes(compress(text_and_binary(20_000_000), "zstd")).hex == (
+        "5ef05bd24b3355d8462440c66451d13148ef3aab29c1b8b25bab57267d54cdf5"
+    )
+    assert COMPRESSORS["zstd"].name == "zstandard 0.25.0 level 5"
+    assert version("zstandard") == "0.25.0"
 
 
 def test_headers_have_no_time_and_no_name() -> None:
     # RFC 1952: no flags, no time, no system.
-    assert compress(b"")[:10] == bytes.fromhex("1f8b08000000000000ff")
-    assert gzip.decompress(compress(b"")) == b""
+    assert compress(b"", "gzip")[:10] == bytes.fromhex("1f8b08000000000000ff")
+    assert gzip.decompress(compress(b"", "gzip")) == b""
 
 
-def test_bytes_do_not_depend_on_the_processor() -> None:
+@pytest.mark.parametrize("compression", BOTH)
+def test_bytes_do_not_depend_on_the_processor(compression: Compression) -> None:
     emulator, processors = PROCESSORS[platform.machine()]
     data = text_and_binary(1_500_000)
-    expected = digest_bytes(compress(data)).hex
+    expected = digest_bytes(compress(data, compression)).hex
     for processor in processors:
-        words = [emulator, "-cpu", processor, sys.executable, "-c", COMPRESS]
+        words = [emulator, "-cpu", processor, sys.executable, "-c", COMPRESS, compression]
         done = subprocess.run(words, input=data, capture_output=True, check=True)
         assert (processor, done.stdout.decode().strip()) == (processor, expected)
 
@@ -116,11 +130,11 @@ def test_memory_is_bounded_while_compressing() -> None:
             written.append(len(data))
 
     taken = 0
-    with ThreadPoolExecutor(2) as pool, gzip_sink(Slow(), pool) as packed:
+    with ThreadPoolExecutor(2) as pool, packed_sink(Slow(), "gzip", pool) as packed:
         feeder = threading.Timer(0.2, gate.set)
         feeder.start()
         while not gate.is_set() and taken < 1000:
-            packed.write(bytes(MEMBER_BYTES))
+            packed.write(bytes(1 << 20))
             taken += 1
     assert taken < 20
     assert len(written) == taken
@@ -131,8 +145,8 @@ def test_a_sink_that_fails_ends_the_work() -> None:
         def write(self, data: bytes) -> None:
             raise OSError(28, f"no space for {len(data)}")
 
-    with pytest.raises(OSError, match="no space for"), gzip_sink(Full()) as packed:
-        packed.write(bytes(100 * MEMBER_BYTES))
+    with pytest.raises(OSError, match="no space for"), packed_sink(Full(), "gzip") as packed:
+        packed.write(bytes(100 << 20))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("compress")]
 
 

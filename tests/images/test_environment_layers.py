@@ -256,7 +256,7 @@ def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path) -> None:
     probe = subprocess.run([*NAME_SPACE, "mount -t tmpfs tmpfs /tmp"], capture_output=True, check=False)
     words = [sys.executable, "-c", BUILD, str(tmp_path)]
     if probe.returncode == 0:  # some containers do not let us
-        command = [*NAME_SPACE, f"mount -t tmpfs -o size=64k tmpfs '{root}' && exec \"$@\"", "sh", *words]
+        command = [*NAME_SPACE, f"mount -t tmpfs -o size=40k tmpfs '{root}' && exec \"$@\"", "sh", *words]
         done = subprocess.run(command, capture_output=True, check=True, text=True)
         assert done.stdout == (
             f"ToolFailed {root}/images/blobs: the disk is full\n  fix: free some space, or set BINDERY_STORE\n"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bindery.images.buildpack.runtime_files import Place
     from bindery.images.buildpack.sources import check_name, parse_source
     from bindery.images.buildpack.users import User
+    from bindery.images.compression import Compression
     from bindery.images.difference import Growth, ImageDifference, LayerChange, compare_images
     from bindery.images.inspect import ImageFacts, ImageLayer, ImagePackage, inspect_image
     from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image, store_layout
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BuildPlan",
     "BuildRequest",
+    "Compression",
     "ContainerTarget",
     "DaemonTarget",
     "Described",

@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bindery import __version__
-from bindery.images.compression import COMPRESSOR
+from bindery.images.compression import COMPRESSORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bindery.core import Digest
     from bindery.images.buildpack.values import Identity
+    from bindery.images.compression import Compression
 
 TITLE = "org.opencontainers.image.title"
 VERSION = "org.opencontainers.image.version"
@@ -49,7 +50,7 @@ def image_labels(identity: Identity, base_digest: Digest) -> dict[str, str]:
 
 
 def image_annotations(
-    identity: Identity, base_name: str, base_digest: Digest, fetched: tuple[str, str]
+    identity: Identity, base_name: str, base_digest: Digest, fetched: tuple[str, str], compression: Compression
 ) -> Mapping[str, str]:
     """Return the annotations of the manifest; ``fetched`` are the repository's source and revision, or empty."""
     source, revision = fetched
@@ -62,6 +63,6 @@ def image_annotations(
         CREATED: "1970-01-01T00:00:00Z",
         BASE_NAME: base_name,
         BINDERY_VERSION: __version__,
-        BINDERY_COMPRESSOR: COMPRESSOR,
+        BINDERY_COMPRESSOR: COMPRESSORS[compression].name,
     }
     return {name: value for name, value in sorted(found.items()) if value}

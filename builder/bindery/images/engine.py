@@ -56,6 +56,12 @@ class OciEngine(ContainerEngine):
     python = Unicode("", config=True, help="The interpreter of a wheel channel: 3.12, or a path.")
     base = Unicode("", config=True, help="The base, such as debian:bookworm. Empty: the one that base.lock names.")
     update_base = Bool(default_value=False, config=True, help="Look for a newer base, and write base.lock anew.")
+    compression = Enum(
+        ["zstd", "gzip"],
+        default_value="zstd",
+        config=True,
+        help="How layers are compressed. gzip: larger and slower, for Docker before 23 and containerd before 1.5.",
+    )
     store = Unicode("", config=True, help="The store. Empty: BINDERY_STORE, else the user's cache folder.")
 
     def __init__(self, *, parent: object, progress: Progress | None = None) -> None:
@@ -79,6 +85,7 @@ class OciEngine(ContainerEngine):
             interpreter=self.python or None,
             base=self.base or None,
             update_base=self.update_base,
+            compression="gzip" if self.compression == "gzip" else "zstd",
         )
 
     def opened_store(self) -> Store:

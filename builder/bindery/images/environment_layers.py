@@ -18,11 +18,11 @@ from typing import IO, TYPE_CHECKING
 
 from bindery.core import BadInput, ToolFailed, digest_bytes, digest_file, encode_json, write_file
 from bindery.core.tarstreams import TarMember, link_member
-from bindery.images.compression import COMPRESSOR, compressing_threads, usable_cores
+from bindery.images.compression import COMPRESSORS, compressing_threads, usable_cores
 from bindery.images.documents import Node
 from bindery.images.layer_plan import LayerPlan, plan_layers
 from bindery.images.layers import Layer, write_layer
-from bindery.images.manifest import LAYER_GZIP, Descriptor
+from bindery.images.manifest import Descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Json, Progress, Store, Task
     from bindery.core.tarstreams import Source
+    from bindery.images.compression import Compression
     from bindery.images.layout import Layout
     from bindery.prefixes import LinkedPrefix
     from bindery.prefixes.linked_record import LinkedEntry
@@ -49,6 +50,7 @@ class EnvironmentLayer:
     root: Path
     target: str
     entries: Mapping[str, LinkedEntry]
+    compression: Compression
 
     @property
     def size_bytes(self) -> int:
@@ -61,10 +63,10 @@ class EnvironmentLayer:
         items: list[Json] = [
             [path, entry.kind, entry.sha256, entry.mode, entry.target] for path, entry in sorted(self.entries.items())
         ]
-        return digest_bytes(encode_json([FORMAT, COMPRESSOR, self.target, items])).hex
+        return digest_bytes(encode_json([FORMAT, COMPRESSORS[self.compression].name, self.target, items])).hex
 
 
-def plan_environment(linked: LinkedPrefix) -> tuple[EnvironmentLayer, ...]:
+def plan_environment(linked: LinkedPrefix, compression: Compression = "zstd") -> tuple[EnvironmentLayer, ...]:
     """Return the environment's layers, the lowest first; every file and link is in exactly one."""
     by_package: dict[str, dict[str, LinkedEntry]] = {}
     for path, entry in linked.entries.items():
@@ -77,6 +79,7 @@ def plan_environment(linked: LinkedPrefix) -> tuple[EnvironmentLayer, ...]:
             root=linked.root,
             target=linked.target,
             entries={path: entry for name in plan.packages for path, entry in by_package.get(name, {}).items()},
+            compression=compression,
         )
         for plan in plans
         if any(name in by_package for name in plan.packages)
@@ -84,7 +87,7 @@ def plan_environment(linked: LinkedPrefix) -> tuple[EnvironmentLayer, ...]:
 
 
 def ensure_environment_layers(
-    linked: LinkedPrefix, layout: Layout, store: Store, progress: Progress
+    linked: LinkedPrefix, layout: Layout, store: Store, progress: Progress, compression: Compression = "zstd"
 ) -> tuple[Layer, ...]:
     """Return the environment's layers, the lowest first, after making those that the layout had not.
 
@@ -93,8 +96,8 @@ def ensure_environment_layers(
         ToolFailed: the disk is full or cannot be written.
 
     """
-    planned = {layer.key: layer for layer in plan_environment(linked)}
-    known = {key: _remembered(key, layer.title, layout, store) for key, layer in planned.items()}
+    planned = {layer.key: layer for layer in plan_environment(linked, compression)}
+    known = {key: _remembered(key, layer, layout, store) for key, layer in planned.items()}
     missing = {key: layer for key, layer in planned.items() if known[key] is None}
     made = _make(missing, layout, store, progress) if missing else {}
     return tuple(known[key] or made[key] for key in planned)
@@ -130,10 +133,12 @@ def _make(
 def _ensure(key: str, layer: EnvironmentLayer, place: _Place, watch: _Watch, compressing: ThreadPoolExecutor) -> Layer:
     with place.store.lock(KIND, key):
         # Another process may have made it while this one waited.
-        found = _remembered(key, layer.title, place.layout, place.store)
+        found = _remembered(key, layer, place.layout, place.store)
         if found is None:
             members = (_member(layer, path, entry, watch) for path, entry in layer.entries.items())
-            found = write_layer(members, place.layout, title=layer.title, threads=compressing)
+            found = write_layer(
+                members, place.layout, title=layer.title, compression=layer.compression, threads=compressing
+            )
             _remember(key, found, place.layout, place.store)
     return found
 
@@ -196,7 +201,7 @@ class _Watched:
         return data
 
 
-def _remembered(key: str, title: str, layout: Layout, store: Store) -> Layer | None:
+def _remembered(key: str, layer: EnvironmentLayer, layout: Layout, store: Store) -> Layer | None:
     """Return the layer if the store remembers it, and its blob is there, with the bytes that were written."""
     path = store.path(KIND, key)
     try:
@@ -210,8 +215,9 @@ def _remembered(key: str, title: str, layout: Layout, store: Store) -> Layer | N
     blob = layout.blob_path(digest)
     if blob.stat().st_mtime_ns != time_ns and digest_file(blob) != digest:
         return None
-    descriptor = Descriptor(media_type=LAYER_GZIP, digest=digest, size_bytes=size_bytes)
-    return Layer(descriptor=descriptor, diff_id=diff_id, title=title)
+    media_type = COMPRESSORS[layer.compression].media_type
+    descriptor = Descriptor(media_type=media_type, digest=digest, size_bytes=size_bytes)
+    return Layer(descriptor=descriptor, diff_id=diff_id, title=layer.title)
 
 
 def _remember(key: str, made: Layer, layout: Layout, store: Store) -> None:

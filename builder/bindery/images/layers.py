@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from bindery.core import Digest
 from bindery.core.tarstreams import folder_member, write_tar
-from bindery.images.compression import gzip_sink
-from bindery.images.manifest import LAYER_GZIP, Descriptor
+from bindery.images.compression import COMPRESSORS, packed_sink
+from bindery.images.manifest import Descriptor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
     from bindery.core.tarstreams import Sink, TarMember
+    from bindery.images.compression import Compression
     from bindery.images.layout import Layout
 
 EPOCH_S = 0
@@ -34,7 +35,12 @@ class Layer:
 
 
 def write_layer(
-    members: Iterable[TarMember], layout: Layout, *, title: str, threads: ThreadPoolExecutor | None = None
+    members: Iterable[TarMember],
+    layout: Layout,
+    *,
+    title: str,
+    compression: Compression = "gzip",
+    threads: ThreadPoolExecutor | None = None,
 ) -> Layer:
     """Return the layer of the members, which is a blob of the layout now.
 
@@ -45,10 +51,11 @@ def write_layer(
         ToolFailed: the disk is full or cannot be written.
 
     """
-    with layout.blob_writer() as blob, gzip_sink(blob, threads) as packed:
+    with layout.blob_writer() as blob, packed_sink(blob, compression, threads) as packed:
         plain = _Digesting(packed)
         write_tar(with_folders(members), plain, epoch_s=EPOCH_S)
-    descriptor = Descriptor(media_type=LAYER_GZIP, digest=blob.digest, size_bytes=blob.size_bytes)
+    media_type = COMPRESSORS[compression].media_type
+    descriptor = Descriptor(media_type=media_type, digest=blob.digest, size_bytes=blob.size_bytes)
     return Layer(descriptor=descriptor, diff_id=plain.digest, title=title)
 
 

@@ -24,7 +24,7 @@ from bindery.images import (
     parse_target,
     read_image,
 )
-from bindery.images.compression import gzip_sink, open_decompressed
+from bindery.images.compression import open_decompressed, packed_sink
 from bindery.images.docker_engine import load_image
 from bindery.images.manifest import CONFIG, Descriptor, encode_config, encode_manifest, parse_manifest
 from bindery.images.registry import parse_reference, push_image
@@ -127,7 +127,7 @@ def changed_image(image: Image, folder: Path, edit: Edit) -> Image:
             diff_ids.append(diff_id)
             shutil.copy(image.layout.blob_path(descriptor.digest), layout.blob_path(descriptor.digest))
             continue
-        with layout.blob_writer() as writer, gzip_sink(writer) as sink:
+        with layout.blob_writer() as writer, packed_sink(writer, "gzip") as sink:
             sink.write(edited)
         layers.append(replace(descriptor, digest=writer.digest, size_bytes=writer.size_bytes))
         diff_ids.append(digest_bytes(edited))

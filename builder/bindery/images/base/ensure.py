@@ -14,7 +14,7 @@ from bindery.images.base.mmdebstrap import tool_version
 from bindery.images.base.packages import check_apt_packages, describe_difference
 from bindery.images.base.request import BaseRequest, DebianRequest, parse_base_request
 from bindery.images.base.scrub import FORMAT
-from bindery.images.compression import COMPRESSOR
+from bindery.images.compression import COMPRESSORS
 from bindery.images.layout import Image, read_image
 from bindery.images.target import LayoutTarget, RegistryTarget
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KIND = "bases"
 DEFAULT = "debian:bookworm"
 NAME = "base"  # bases have names in the layout, so that nobody takes them for left-overs
+_COMPRESSOR = COMPRESSORS["gzip"].name  # engines of any age read it
 _WAYS = "--update-base takes what there is now; --base oci:FOLDER takes the locked one from where it was kept"
 
 
@@ -175,7 +176,7 @@ class _Work:
         return make_debian(recipe, self.platform, self.layout, os.environ, self.progress)
 
     def _made_with(self) -> str:
-        return f"{tool_version(os.environ)}, format {FORMAT}, {COMPRESSOR}"
+        return f"{tool_version(os.environ)}, format {FORMAT}, {_COMPRESSOR}"
 
     def _pull(self, target: RegistryTarget, digest: Digest | None) -> Image:
         # An HTTP client takes longer to import than most builds, which find their base in the store.
@@ -221,7 +222,7 @@ class _Work:
         return image
 
     def _key(self, reference: str) -> str:
-        parts = encode_json([reference, list(self.apt), self.platform, FORMAT, COMPRESSOR])
+        parts = encode_json([reference, list(self.apt), self.platform, FORMAT, _COMPRESSOR])
         return digest_bytes(parts).hex
 
 

@@ -79,6 +79,7 @@ class Application(Repo2Docker):
         engine.python = making.interpreter or ""
         engine.base = making.base or ""
         engine.update_base = making.update_base
+        engine.compression = making.compression
         engine.purpose = self.purpose
         return engine
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bindery.environments import PackagesChoice, Realised
     from bindery.images.buildpack.base_facts import BaseFacts
     from bindery.images.buildpack.values import BuildValues
+    from bindery.images.compression import Compression
     from bindery.images.layout import Image, Layout
     from bindery.prefixes import LinkedPrefix
 
@@ -42,12 +43,16 @@ JUPYTER_PORT = "8888/tcp"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MakingOptions:
-    """What the repository does not say: where packages come from, and the base; ``base`` None takes its base.lock."""
+    """What the repository does not say: where packages come from, the base, how layers are compressed.
+
+    ``base`` None takes its base.lock.
+    """
 
     packages: PackagesChoice | None = None
     interpreter: str | None = None
     base: str | None = None
     update_base: bool = False
+    compression: Compression = "zstd"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +80,11 @@ def make_image(
 
     """
     parts = describe_image(values, options, layout=layout, store=store, progress=progress)
+    packing = options.compression
     layers = (
-        write_layer(parts.runtime, layout, title="runtime"),
-        *ensure_environment_layers(parts.linked, layout, store, progress),
-        write_layer(parts.repository, layout, title="repository"),
+        write_layer(parts.runtime, layout, title="runtime", compression=packing),
+        *ensure_environment_layers(parts.linked, layout, store, progress, packing),
+        write_layer(parts.repository, layout, title="repository", compression=packing),
     )
     image = assemble_image(replace(parts.recipe, layers=layers), layout, name)
     ensure_sbom(image, parts.realised, store)
@@ -128,7 +134,9 @@ def describe_image(
             layers=(),
             env=variables,
             labels={**base.config.labels, **values.labels, **image_labels(identity, base.digest)},
-            annotations=image_annotations(identity, base_name, base.digest, (values.source, values.revision)),
+            annotations=image_annotations(
+                identity, base_name, base.digest, (values.source, values.revision), options.compression
+            ),
             entrypoint=entrypoint(facts),
             cmd=command(linked.entries),
             user=f"{user.uid}:{user.uid}",

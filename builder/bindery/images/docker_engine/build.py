@@ -12,7 +12,7 @@ import re
 import subprocess
 import tarfile
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from repo2docker.engine import BuildError
@@ -71,7 +71,9 @@ def build_with_docker(
     try:
         still, steps = split_run_steps(values, apt_on_top=is_apt_on_top(values, options))
         name = f"{BEFORE}:{re.sub('[^A-Za-z0-9._-]', '-', order.name)[-128:].lstrip('.-')}"
-        image = make_image(still, name, options, layout=store_layout(store), store=store, progress=progress)
+        # Whatever the version of the engine, it reads gzip; and it does not keep layers compressed.
+        packed = replace(options, compression="gzip")
+        image = make_image(still, name, packed, layout=store_layout(store), store=store, progress=progress)
         yield from build_upon(client, image, steps, order, progress=progress)
     except BinderyError as error:
         client.log.error("%s\n", error, extra={"phase": R2dState.FAILED})  # noqa: TRY400 - our errors say it all

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from bindery.core import ToolFailed, encode_json, parse_json, run_process, start_process, stop_process
 from bindery.core.tarstreams import TarMember, bytes_member, folder_member, write_tar
-from bindery.images.manifest import REF_NAME, encode_index
+from bindery.images.manifest import LAYER_ZSTD, REF_NAME, encode_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CONTAINERD_NAME = "io.containerd.image.name"
 CONTAINERD_DRIVER = "io.containerd.snapshotter"
 QUESTION_LIMIT_S = 60.0
+ZSTD_SINCE = 23
 LOAD_LIMIT_S = 600.0
 """How long the engine may take once it has everything."""
 
@@ -40,7 +41,7 @@ def load_image(image: Image, name: str, *, environ: Mapping[str, str], progress:
     """Have the engine of ``environ`` know the image as ``name`` (``pangeo:2025.08.14``). What it has is not sent again.
 
     Raises:
-        ToolFailed: there is no docker, no engine answers, or it refuses the image.
+        ToolFailed: there is no docker, no engine answers, or it cannot read or refuses the image.
         BadInput: a blob of the image is missing or damaged.
 
     """
@@ -48,6 +49,7 @@ def load_image(image: Image, name: str, *, environ: Mapping[str, str], progress:
         tag = ["docker", "image", "tag", str(image.config.digest), name]
         run_process(tag, env=environ, cwd=Path("/"), timeout_s=QUESTION_LIMIT_S)
         return
+    _check_compression(image, name, environ)
     members = archive_members(image, name, skip=_known_layers(image, environ))
     total = sum(member.size_bytes for member in members)
     with progress.task(f"Loading {name}", total, "bytes") as task:
@@ -139,6 +141,20 @@ def _known_layers(image: Image, environ: Mapping[str, str]) -> int:
         pairs = zip(wanted, there if isinstance(there, list) else [], strict=False)
         most = max(most, sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)))
     return most
+
+
+def _check_compression(image: Image, name: str, environ: Mapping[str, str]) -> None:
+    """Return if the engine reads the image's layers. Source: moby's release notes, 23.0.0, for zstd."""
+    if all(one.media_type != LAYER_ZSTD for one in image.manifest.layers):
+        return
+    version = _ask(["docker", "version", "--format", "{{.Server.Version}}"], environ).strip()
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) < ZSTD_SINCE:
+        raise ToolFailed(
+            f"Docker {version} does not read layers that zstd compressed, Docker {ZSTD_SINCE} does",
+            name,
+            "bindery build with --compression gzip, and load that",
+        )
 
 
 def _ask(words: list[str], environ: Mapping[str, str]) -> str:
