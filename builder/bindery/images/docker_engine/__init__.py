@@ -6,6 +6,7 @@ from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
     from bindery.images.docker_engine.build import DockerOrder, build_upon, build_with_docker
+    from bindery.images.docker_engine.builder_image import builder_request, staged_builder
     from bindery.images.docker_engine.load import archive_members, load_image
     from bindery.images.docker_engine.run_steps import (
         CA_SECRET,
@@ -23,11 +24,13 @@ __all__ = [
     "archive_members",
     "build_upon",
     "build_with_docker",
+    "builder_request",
     "ca_secret",
     "load_image",
     "render_dockerfile",
     "secret_ids",
     "split_run_steps",
+    "staged_builder",
 ]
 
 if not TYPE_CHECKING:  # so that type checkers know these names and no others
