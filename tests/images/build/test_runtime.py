@@ -18,6 +18,8 @@ from bindery.images.buildpack.values import Identity
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import StackPython
+
 SCRIPT = FILES / "entrypoint.bash"
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - what a container listens on
 ROOT = "root:x:0:0:root:/root:/bin/bash\n"
@@ -183,6 +185,19 @@ def test_the_runtime_layer_names_folders_as_the_base_has_them() -> None:
     assert members["usr/local/bin/repo2docker-entrypoint"].mode == 0o755
     assert (members["home"].mode, members["home"].gid) == (0o711, 8)
     assert (members["srv"].mode, members["srv"].gid) == (0o755, 0)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/user/ann/"])
+def test_dask_finds_its_dashboard_through_the_proxy(prefix: str, stack_python: StackPython) -> None:
+    script = "from distributed.utils import format_dashboard_link as link; print(link('127.0.0.1', 8787))"
+    done = subprocess.run(
+        [str(stack_python("3.12")), "-c", script],
+        env={"DASK_ROOT_CONFIG": str(FILES), "JUPYTERHUB_SERVICE_PREFIX": prefix, "HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{prefix}proxy/8787/status\n"
 
 
 def test_a_login_shell_has_the_path_of_the_image() -> None:
