@@ -6,7 +6,8 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.images.verify.mutations import BLUNT, DECEIVING
+from tests.images.verify.deceptions import DECEIVING
+from tests.images.verify.mutations import BLUNT
 from tests.images.verify.small import CLEAN, expected_image
 
 from bindery.core import NoProgress
