@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from bindery import __version__
 from bindery.cli.display import make_progress
 from bindery.cli.options import json_option, python_option, quiet_option
 from bindery.cli.tables import print_table
@@ -16,7 +17,7 @@ from bindery.core import WrongUse, default_store, encode_json, host_platform, re
 
 if TYPE_CHECKING:
     from bindery.core import Json, Progress, Settings, Store
-    from bindery.images import BuildPlan, BuildRequest, Image
+    from bindery.images import BuildPlan, BuildRequest, Compression, Image, MakingOptions
 
 MEGABYTE = 1_000_000
 
@@ -48,6 +49,13 @@ MEGABYTE = 1_000_000
     metavar="PATH",
     help="Put the base at PATH as well, a folder or a .tar file: for --base oci:PATH, when mirrors have gone on.",
 )
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "gzip"]),
+    default="zstd",
+    show_default=True,
+    help="How layers are packed. gzip: larger and slower, for Docker before 23 and containerd before 1.5.",
+)
 @click.option("--tag", "-t", "name", metavar="NAME[:TAG]", help="What the image is called. Default: as TARGET is.")
 @click.option("--push", is_flag=True, help="Push it afterwards, to the registry that --tag names.")
 @click.option("--repo-dir", metavar="PATH", help="Where the repository is in the image. Default: the user's home.")
@@ -55,6 +63,7 @@ MEGABYTE = 1_000_000
 @click.option("--user-id", type=click.IntRange(min=1), default=1000, show_default=True, help="The user's number.")
 @click.option("--user-name", default="jovyan", show_default=True, help="The user's name.")
 @click.option("--platform", type=click.Choice(["linux-64", "linux-aarch64"]), help="Default: this machine's.")
+@click.option("--builder-image", is_flag=True, help="Instead of TARGET: Bindery itself, for BinderHub's build_image.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, layer by layer, and make nothing.")
 @json_option
 @quiet_option
@@ -67,6 +76,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     base: str | None,
     update_base: bool,
     keep_base: Path | None,
+    compression: Compression,
     name: str | None,
     push: bool,
     repo_dir: str | None,
@@ -74,6 +84,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     user_id: int,
     user_name: str,
     platform: str | None,
+    builder_image: bool,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -105,6 +116,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
     )
 
     store, progress = default_store(os.environ), make_progress(quiet=quiet)
+    making = MakingOptions(
+        packages=packages, interpreter=interpreter, base=base, update_base=update_base, compression=compression
+    )
+    if builder_image:
+        _make_builder(name, making, push=push, as_json=as_json, quiet=quiet)
+        return
     source = parse_source(target, cache(_settings))
     if push and name is None:
         raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
@@ -112,7 +129,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         source=source,
         name=check_name(name or source.default_name),
         engine=engine,
-        making=MakingOptions(packages=packages, interpreter=interpreter, base=base, update_base=update_base),
+        making=making,
         place=Place(user=User(name=user_name, uid=user_id), repository=repo_dir or ""),
         subdir=subdir,
         platform=platform or host_platform(),
@@ -130,6 +147,21 @@ def command(  # noqa: PLR0913 - one parameter for each option
     made = build_image(request, store=store, progress=progress)
     if keep_base:
         _keep_base(made, keep_base)
+    if push:
+        _push(made, request, progress)
+    click.echo(_as_json(made, request, store) if as_json else f"{request.name}@{made.digest}")
+
+
+def _make_builder(name: str | None, making: MakingOptions, *, push: bool, as_json: bool, quiet: bool) -> None:
+    from bindery.images import build_image, check_name  # noqa: PLC0415 - seldom needed
+    from bindery.images.docker_engine import builder_request, staged_builder  # noqa: PLC0415
+
+    if push and name is None:
+        raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
+    store, progress = default_store(os.environ), make_progress(quiet=quiet)
+    with staged_builder() as folder:
+        request = builder_request(folder, check_name(name or f"bindery-builder:{__version__}"), making)
+        made = build_image(request, store=store, progress=progress)
     if push:
         _push(made, request, progress)
     click.echo(_as_json(made, request, store) if as_json else f"{request.name}@{made.digest}")
