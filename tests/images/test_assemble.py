@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 # As the layers' golden digests: who changes them changes everybody's images.
 FINGERPRINT = """\
-sha256:58f6f9ab58567212aae96816b63a220c0447ed95254c643794613744f4adbc20
+sha256:d77206fb4e7d05956776cc1cd866b019c821c1b90c58d6b73636d77290b889a5
 sha256:222b2495e951e9ab77849aa3795eff53e429291c44b9c9eeb6279ba4635634bc
 sha256:e8d679e4a3861ef24e1b61a2d96073a3548d26a11ba1ba9c067532da71659bf4
 sha256:d16190928c627b828b8fd3ad9a9f471063b45c6b0b56b0a2ad14db55496f0b24

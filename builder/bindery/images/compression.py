@@ -64,7 +64,7 @@ def _gzip(piece: bytearray) -> bytearray:
     return deflate.gzip_compress(piece, _GZIP_LEVEL)
 
 
-_ZSTD_LEVEL, _GZIP_LEVEL = 5, 6
+_ZSTD_LEVEL, _GZIP_LEVEL = 6, 6
 COMPRESSORS: Mapping[Compression, Compressor] = {
     "zstd": Compressor(
         name=f"zstandard {zstandard.__version__} level {_ZSTD_LEVEL}",
