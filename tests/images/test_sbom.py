@@ -24,7 +24,9 @@ WHEELS = f"https://wheels.invalid/{'a' * 64}/"
 CHANNEL = "https://conda.anaconda.org/conda-forge"
 
 
-def package(name: str, url: str, manager: str = "conda", **fields: tuple[tuple[str, str], ...]) -> LockedPackage:
+def package(
+    name: str, url: str, manager: str = "conda", dependencies: tuple[tuple[str, str], ...] = ()
+) -> LockedPackage:
     return LockedPackage(
         name=name,
         version="1.2",
@@ -33,7 +35,7 @@ def package(name: str, url: str, manager: str = "conda", **fields: tuple[tuple[s
         url=url,
         sha256=Digest("sha256", "1" * 64),
         md5=None if manager == "pip" else Digest("md5", "2" * 32),
-        **fields,
+        dependencies=dependencies,
     )
 
 

