@@ -6,8 +6,10 @@ what our buildpack hands over. An image that was made before, of the same inputs
 
 from __future__ import annotations
 
+import atexit
 import os
-from contextlib import nullcontext
+import tempfile
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -104,13 +106,18 @@ def describe_build(request: BuildRequest, *, store: Store, progress: Progress) -
         ToolFailed: as for ``build_image``.
 
     """
-    engine = _run(replace(request, engine="oci"), purpose="describe", store=store, progress=progress)
+    # Its files are read later, by whoever compares them; until then the repository has to stay where it is.
+    kept = ExitStack()
+    atexit.register(kept.close)
+    engine = _run(replace(request, engine="oci"), purpose="describe", store=store, progress=progress, kept=kept)
     if not isinstance(engine, OciEngine) or engine.described is None:
         raise ToolFailed("described no image", "the engine oci")
     return engine.described
 
 
-def _run(request: BuildRequest, *, purpose: Purpose, store: Store, progress: Progress) -> ContainerEngine:
+def _run(
+    request: BuildRequest, *, purpose: Purpose, store: Store, progress: Progress, kept: ExitStack | None = None
+) -> ContainerEngine:
     place: AbstractContextManager[Path | str]
     chosen: Environment | None = None
     ref: str | None = None
@@ -123,6 +130,8 @@ def _run(request: BuildRequest, *, purpose: Purpose, store: Store, progress: Pro
             place = nullcontext(folder)
         case GitSource(url=url, ref=ref):
             place = nullcontext(url)
-    with place as found:
-        repository = Repository(place=str(found), ref=ref, chosen=chosen)
+    with ExitStack() as own:
+        found = (kept or own).enter_context(place)
+        checkout = (kept or own).enter_context(tempfile.TemporaryDirectory(prefix="bindery-checkout-"))
+        repository = Repository(place=str(found), ref=ref, chosen=chosen, checkout=checkout)
         return run_application(request, repository, purpose=purpose, store=store, progress=progress)

@@ -158,6 +158,30 @@ def test_a_repository_that_is_not_there(ours: Store, tmp_path: Path) -> None:
     assert "s3cret" not in done.stderr
 
 
+def test_a_description_can_be_read_when_the_repository_was_fetched(
+    ours: Store, make_repository: MakeRepository, tiny_base: str
+) -> None:
+    folder = make_repository({**wheels(), "one.ipynb": "{}"})
+    assert build(folder, "--base", tiny_base, *PYTHON, "--tag", "described:1") == 0
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(folder)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], check=True)
+    script = f"""
+from bindery.core import NoProgress, Store
+from bindery.images import BuildRequest, MakingOptions, describe_build, parse_source
+source = parse_source("file://{folder}", lambda: None)
+request = BuildRequest(source=source, name="described:2", making=MakingOptions(interpreter="{PYTHON[1]}"))
+described = describe_build(request, store=Store(__import__("pathlib").Path("{ours.root}")), progress=NoProgress())
+for member in described.parts.repository:
+    if member.open:
+        with member.open() as stream:
+            print(member.path, len(stream.read()) == member.size_bytes)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "home/jovyan/one.ipynb True" in done.stdout.splitlines()
+
+
 def test_a_ref_and_a_folder_that_are_not_in_the_repository(ours: Store, make_repository: MakeRepository) -> None:
     folder = make_repository(wheels())
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(folder)]

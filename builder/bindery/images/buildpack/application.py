@@ -86,9 +86,13 @@ class Application(Repo2Docker):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repository:
-    """A folder or a URL, the ref of a URL, and the environment that is installed whatever lies in it."""
+    """A folder or a URL, the ref of a URL, and the environment that is installed whatever lies in it.
+
+    What a URL has is fetched into ``checkout``, an empty folder, and left there.
+    """
 
     place: str
+    checkout: str
     ref: str | None = None
     chosen: Environment | None = None
 
@@ -141,6 +145,7 @@ def _configured(request: BuildRequest, repository: Repository) -> Application:
     application = Application()
     application.request = request
     application.repo, application.ref = repository.place, repository.ref
+    application.git_workdir, application.cleanup_checkout = repository.checkout, False
     # The others ask servers of theirs whether an address is one of theirs.
     application.content_providers = [Local, Git]
     application.output_image_spec = request.name
