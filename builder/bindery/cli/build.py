@@ -119,12 +119,12 @@ def command(  # noqa: PLR0913 - one parameter for each option
     making = MakingOptions(
         packages=packages, interpreter=interpreter, base=base, update_base=update_base, compression=compression
     )
+    if push and name is None:
+        raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
     if builder_image:
         _make_builder(name, making, push=push, as_json=as_json, quiet=quiet)
         return
     source = parse_source(target, cache(_settings))
-    if push and name is None:
-        raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
     request = BuildRequest(
         source=source,
         name=check_name(name or source.default_name),
@@ -156,8 +156,6 @@ def _make_builder(name: str | None, making: MakingOptions, *, push: bool, as_jso
     from bindery.images import build_image, check_name  # noqa: PLC0415 - seldom needed
     from bindery.images.docker_engine import builder_request, staged_builder  # noqa: PLC0415
 
-    if push and name is None:
-        raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
     store, progress = default_store(os.environ), make_progress(quiet=quiet)
     with staged_builder() as folder:
         request = builder_request(folder, check_name(name or f"bindery-builder:{__version__}"), making)
