@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bindery.clusters import ClusterSize, LocalCluster, start_cluster
+from bindery.clusters.local import _choose_method
 from bindery.core import ToolFailed
 
 if TYPE_CHECKING:
@@ -187,6 +188,22 @@ def test_stop_leaves_no_process_and_a_taken_port_does_not_matter(
             assert cluster.description == "1 worker, 1 thread each, 512MiB each, on this machine"
     assert wait_until_gone(cluster.pid) == []
     cluster.stop()
+
+
+@pytest.mark.parametrize("folder", ["t", "a-folder-with-a-long-name/" * 5], ids=["short", "long"])
+def test_workers_come_up_whatever_the_length_of_the_temporary_folder(
+    environment_python: Path, base_environ: dict[str, str], tmp_path: Path, folder: str
+) -> None:
+    temporary = tmp_path / folder
+    temporary.mkdir(parents=True)
+    environ = {**base_environ, "TMPDIR": str(temporary)}
+    with start_cluster(environment_python, environ, size=ClusterSize(), folder=tmp_path / "c", limit_s=60) as cluster:
+        assert cluster.description.startswith("2 workers")
+
+
+def test_workers_are_forked_where_a_socket_has_room() -> None:
+    methods = [_choose_method(environ) for environ in ({}, {"TMPDIR": "/scratch"}, {"TMPDIR": f"/{'x' * 70}"})]
+    assert methods == ["forkserver", "forkserver", "spawn"]
 
 
 def test_workers_that_do_not_come_up_in_time_are_an_error(

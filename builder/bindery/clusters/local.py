@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from bindery.core import Json
 
+SOCKET_PATH_LIMIT = 100  # of 107 that Linux has, and 103 that macOS has
 START_LIMIT_S = 120.0
 ANSWER_LIMIT_S = 60.0
 
@@ -185,8 +187,7 @@ def begin_cluster(
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
         # A sample of every thread's stack, 100 times a second, for a page that nobody looks at.
         "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
-        # Workers are forked from one process that has imported Dask and the libraries below it, and nothing else.
-        "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": "forkserver",
+        "DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD": _choose_method(environ),
     }
     request: dict[str, Json] = {
         "do": "start",
@@ -198,6 +199,16 @@ def begin_cluster(
     }
     conversation = Conversation(python, {**environ, **tls}, folder)
     return StartingCluster(conversation, request, size, certificates.environ("CLIENT"))
+
+
+def _choose_method(environ: Mapping[str, str]) -> str:
+    """Return how workers are started: forked from one process that has imported Dask, which takes half the time.
+
+    That process listens on a socket in the temporary folder; where its path would be too long, each worker imports
+    Dask itself. Source: Python's ``multiprocessing.util.get_temp_dir`` and ``connection.arbitrary_address``.
+    """
+    socket = f"{environ.get('TMPDIR') or '/tmp'}/pymp-12345678/listener-12345678"  # noqa: S108 - Python's own default
+    return "forkserver" if len(os.fsencode(socket)) < SOCKET_PATH_LIMIT else "spawn"
 
 
 def start_cluster(
