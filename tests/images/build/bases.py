@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_tiny_base(folder: Path) -> str:
+def make_tiny_base(folder: Path, platform: str | None = None) -> str:
     """Return the name of a base in a layout made in the folder: two users' files, and what looks like a bash."""
     layout = make_layout(folder)
     members = [
@@ -26,7 +26,7 @@ def make_tiny_base(folder: Path) -> str:
     layer = write_layer(members, layout, title="tiny")
     fields = ConfigFields(
         os="linux",
-        architecture=oci_platform(host_platform())[1],
+        architecture=oci_platform(platform or host_platform())[1],
         env=("PATH=/usr/bin:/bin",),
         diff_ids=(layer.diff_id,),
     )
