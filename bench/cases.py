@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import images
 import locks
 from bindery.core import remove_tree
 from frame import ROOT, Case, Measured, program
@@ -20,7 +21,7 @@ def notebooks(place: Place) -> Measured:
     """Run all notebooks: once with Bindery, once with papermill and then nbval, in the same environment."""
     install(place)
     ours_s = place.time(program("bindery"), "test", "--quiet")
-    return Measured(ours_s=ours_s, theirs_s=run_peers(place))
+    return Measured(ours=ours_s, theirs=run_peers(place))
 
 
 def run_peers(place: Place) -> float:
@@ -58,7 +59,7 @@ def run_peers(place: Place) -> float:
 def run_again(place: Place) -> Measured:
     """Run all notebooks, cold, with everything installed: the second `make run`; the promise is a minute."""
     install(place)
-    return Measured(ours_s=place.time(program("bindery"), "test", "--quiet"), theirs_s=60.0)
+    return Measured(ours=place.time(program("bindery"), "test", "--quiet"), theirs=60.0)
 
 
 def install(place: Place) -> Path:
@@ -81,13 +82,13 @@ def install_from_store(place: Place) -> Measured:
         words: list[str | Path] = ["pip", "install", "--quiet", "--compile-bytecode"]
         words += [word for path in pins for word in ("--requirements", path)]
         theirs_s = place.time(program("uv"), *words, "--python", venv / "bin" / "python")
-    return Measured(ours_s=ours_s, theirs_s=theirs_s)
+    return Measured(ours=ours_s, theirs=theirs_s)
 
 
 def install_again(place: Place) -> Measured:
     """Ask for what is installed already; the promise is less than a second."""
     install(place)
-    return Measured(ours_s=place.quick(program("bindery"), "install", ENVIRONMENT, "--quiet"), theirs_s=1.0)
+    return Measured(ours=place.quick(program("bindery"), "install", ENVIRONMENT, "--quiet"), theirs=1.0)
 
 
 CASES = (
@@ -96,4 +97,5 @@ CASES = (
     Case(name="install-again", beside="one second", ratio=1, measure=install_again),
     Case(name="run-again", beside="one minute", ratio=1, measure=run_again),
     *locks.CASES,
+    *images.CASES,
 )

@@ -18,24 +18,26 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 1800.0
 QUICK_RUNS = 5
+NOT_HELD = "NOT HELD"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """Seconds of wall-clock time that each side took."""
+    """What each side took, in the case's unit: of a time, by the wall's clock."""
 
-    ours_s: float
-    theirs_s: float
+    ours: float
+    theirs: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """One comparison. ``ratio`` is what ours may take at most, as a part of theirs."""
+    """One comparison. ``ratio`` is what ours may take at most, as a part of theirs; None where nothing is promised."""
 
     name: str
     beside: str
-    ratio: float
+    ratio: float | None
     measure: Callable[[Place], Measured]
+    unit: str = "s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,9 @@ def render(rows: Sequence[Sequence[str]]) -> str:
 
 def describe(case: Case, measured: Measured) -> tuple[str, ...]:
     """Return the row of a case."""
-    ratio = measured.ours_s / measured.theirs_s
-    held = "held" if ratio <= case.ratio else "NOT HELD"
-    ours, theirs = f"{measured.ours_s:.2f} s", f"{measured.theirs_s:.2f} s"
+    ratio = measured.ours / measured.theirs
+    ours, theirs = f"{measured.ours:.2f} {case.unit}", f"{measured.theirs:.2f} {case.unit}"
+    if case.ratio is None:
+        return case.name, case.beside, ours, theirs, f"{ratio:.2f}", "", ""
+    held = "held" if ratio <= case.ratio else NOT_HELD
     return case.name, case.beside, ours, theirs, f"{ratio:.2f}", f"{case.ratio:.2f}", held

@@ -45,7 +45,7 @@ def lock(place: Place) -> Measured:
     found = [{package.url for package in read_lock(path).packages} for path in (ours, theirs)]
     if found[0] != found[1]:
         raise ToolFailed(f"the two locks differ in {len(found[0] ^ found[1])} packages", str(place.folder))
-    return Measured(ours_s=ours_s, theirs_s=theirs_s)
+    return Measured(ours=ours_s, theirs=theirs_s)
 
 
 def lock_by_conda_lock(place: Place, channel: Path, *words: str | Path) -> float:
@@ -111,7 +111,7 @@ def read_only(place: Place, *words: str) -> Measured:
     """Have Bindery do something with the published lock, beside conda-lock rendering it."""
     path = published(place)
     ours_s = place.quick(program("bindery"), *words, cwd=place.folder)
-    return Measured(ours_s=ours_s, theirs_s=render_by_conda_lock(place, path))
+    return Measured(ours=ours_s, theirs=render_by_conda_lock(place, path))
 
 
 def check(place: Place) -> Measured:

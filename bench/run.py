@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bindery.core import BinderyError
 from cases import CASES
-from frame import Place, describe, render
+from frame import NOT_HELD, Place, describe, render
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     print(f"{machine}, load {os.getloadavg()[0]:.1f}\n")
     print(render(rows))
-    return 4 if failed else int(any(row[-1] != "held" for row in rows))
+    return 4 if failed else int(any(row[-1] == NOT_HELD for row in rows))
 
 
 if __name__ == "__main__":
