@@ -7,7 +7,7 @@ import sys
 import tarfile
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,20 +27,19 @@ from bindery.images.compression import open_decompressed
 from bindery.images.layers import Layer, with_folders, write_layer
 from bindery.images.manifest import LAYER_GZIP
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).parents[2]
 BIG = """
-import io, resource, sys
+import sys
 from pathlib import Path
+from tests.memory import peak_kib
 from bindery.core.tarstreams import file_member
 from bindery.images import make_layout
 from bindery.images.layers import write_layer
 layout = make_layout(Path(sys.argv[1]))
 write_layer([file_member("small", Path(sys.argv[2]))], layout, title="small")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 layer = write_layer([file_member("big", Path(sys.argv[3]))], layout, title="big")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, layer.descriptor.size_bytes)
+print(peak_kib() - before, layer.descriptor.size_bytes)
 """
 names = st.from_regex(r"[a-z]{1,4}(/[a-z]{1,4}){0,3}f", fullmatch=True)
 
@@ -160,7 +159,7 @@ def test_memory_does_not_grow_with_a_file(layout: Layout, tmp_path: Path) -> Non
     with big.open("wb") as stream:
         stream.truncate(400 << 20)
     words = [sys.executable, "-c", BIG, str(layout.root), str(small), str(big)]
-    done = subprocess.run(words, capture_output=True, check=True, text=True)
+    done = subprocess.run(words, capture_output=True, check=True, text=True, cwd=ROOT)
     grown_kib, size_bytes = map(int, done.stdout.split())
     assert grown_kib < 40 << 10
     assert 0 < size_bytes < 4 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -42,10 +43,20 @@ class Counting(NoProgress):
 
 
 @pytest.fixture
-def shell(shell_archive: Path, tmp_path: Path) -> Image:
+def own_archive(shell_archive: Path, tmp_path: Path) -> Path:
+    """Return a file system that the engine cannot have from another test."""
+    archive = tmp_path / "own.tar"
+    archive.write_bytes(shell_archive.read_bytes())
+    with tarfile.open(archive, "a") as tar:
+        tar.addfile(tarfile.TarInfo(f"srv/{tmp_path.name}"))
+    return archive
+
+
+@pytest.fixture
+def shell(own_archive: Path, tmp_path: Path) -> Image:
     """Return an image with a shell."""
     layout = make_layout(tmp_path / "images")
-    make_shell_image(shell_archive, layout, "shell")
+    make_shell_image(own_archive, layout, "shell")
     return read_image(layout, "shell")
 
 
@@ -65,11 +76,9 @@ def test_an_image_is_loaded_once_and_runs(docker_engine: Engine, shell: Image) -
 
 
 @pytest.mark.testbed
-def test_layers_that_the_engine_has_are_not_sent_again(
-    docker_engine: Engine, shell: Image, shell_archive: Path
-) -> None:
+def test_layers_that_the_engine_has_are_not_sent_again(docker_engine: Engine, shell: Image, own_archive: Path) -> None:
     load_image(shell, "loaded:below", environ=docker_engine.environ, progress=NoProgress())
-    make_shell_image(shell_archive, shell.layout, "above", extra={"srv/more": b"more\n"})
+    make_shell_image(own_archive, shell.layout, "above", extra={"srv/more": b"more\n"})
     counting = Counting()
     above = read_image(shell.layout, "above")
     load_image(above, "loaded:above", environ=docker_engine.environ, progress=counting)

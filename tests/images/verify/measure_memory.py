@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import resource
 import sys
 import tarfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.memory import peak_kib
 
 from bindery.core import Digest, NoProgress, digest_bytes
 from bindery.images.manifest import (
@@ -116,7 +117,7 @@ def main() -> None:
     )
     source = BlobSource(manifest=manifest, config=config, open_blob=open_blob)
     findings = verify_image(source, ExpectedImage(linked=linked), progress=NoProgress())
-    sys.stdout.write(f"{len(findings)} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}\n")
+    sys.stdout.write(f"{len(findings)} {peak_kib() * 1024}\n")
 
 
 def entry(sha256: str, size_bytes: int) -> LinkedEntry:

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).with_name("measure_memory.py")
+ROOT = Path(__file__).parents[3]
 MOST_BYTES = 300 << 20
 
 
 def measure(large_bytes: int, small_files: int) -> tuple[int, int]:
-    command = [sys.executable, str(SCRIPT), str(large_bytes), str(small_files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-m", "tests.images.verify.measure_memory", str(large_bytes), str(small_files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     findings, size_bytes = done.stdout.split()
     return int(findings), int(size_bytes)
 
