@@ -3,7 +3,7 @@
 What is compressed is cut into pieces, and each is a zstd frame or a gzip member of its own (RFC 8878, 3; RFC 1952, 2.2:
 a file is a series of them). So pieces are compressed side by side, and their bytes do not depend on how many at a time.
 
-zstd makes layers a seventh smaller than gzip, for the same CPU; Docker reads them from version 23 on, containerd from 1.5.
+zstd makes layers a seventh smaller than gzip, for the same CPU; Docker reads them since 23.0, containerd since 1.5.
 gzip is for engines before these, and for bases. Both compressors come from pinned wheels, and their bytes are the same
 with and without SSE, AVX and AVX-512, which is not so for igzip (isal), though that is faster; a test compares them on
 processors that lack one or the other. igzip reads, because what is read does not depend on the reader.
