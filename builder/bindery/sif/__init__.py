@@ -1,1 +1,34 @@
-"""Singularity image files. Nothing here yet."""
+"""Singularity: images become one file that runs where there is no daemon, no root and no network."""
+
+from typing import TYPE_CHECKING
+
+from bindery.core.front_door import open_on_demand
+
+if TYPE_CHECKING:
+    from bindery.sif.format import (
+        NewObject,
+        ObjectKind,
+        Sif,
+        SifIdentity,
+        SifObject,
+        read_object,
+        read_sif,
+        write_sif,
+    )
+    from bindery.sif.singularity_files import inspect_metadata, singularity_members
+
+__all__ = [
+    "NewObject",
+    "ObjectKind",
+    "Sif",
+    "SifIdentity",
+    "SifObject",
+    "inspect_metadata",
+    "read_object",
+    "read_sif",
+    "singularity_members",
+    "write_sif",
+]
+
+if not TYPE_CHECKING:  # so that type checkers know these names and no others
+    __getattr__ = open_on_demand(__name__, __file__)
