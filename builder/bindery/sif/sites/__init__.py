@@ -1,0 +1,14 @@
+"""Sites: where SIFs run, and the files that the people of a site load and submit."""
+
+from typing import TYPE_CHECKING
+
+from bindery.core.front_door import open_on_demand
+
+if TYPE_CHECKING:
+    from bindery.sif.sites.read import list_sites, read_site
+    from bindery.sif.sites.site import Singularity, Site, site_environ
+
+__all__ = ["Singularity", "Site", "list_sites", "read_site", "site_environ"]
+
+if not TYPE_CHECKING:  # so that type checkers know these names and no others
+    __getattr__ = open_on_demand(__name__, __file__)
