@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.testbed.apptainer import Apptainer, unpack_apptainer
+from tests.testbed.users import User, make_user
 
 from bindery.core import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parent.parent
+AS_ROOT = frozenset({"apptainer", "slurm"})
+"""Fixtures that only root has; what comes from another suite of Debian is unpacked by root."""
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
 
 
@@ -92,6 +96,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(NoSkips(parse_allowed_skips(ALLOWED_SKIPS.read_text(encoding="utf-8"))))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only root can start when an ordinary user tests at home, and say how many that are."""
+    if os.geteuid() == 0 or os.environ.get("CI"):
+        return
+    left_out = [one for one in items if AS_ROOT & set(getattr(one, "fixturenames", ()))]
+    items[:] = [one for one in items if one not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
 def user_cache(environ: Mapping[str, str]) -> Path:
     """Return the folder of caches of the user."""
     chosen = environ.get("XDG_CACHE_HOME")
@@ -144,3 +157,17 @@ def stack_python(test_store: Store) -> StackPython:
         return Path(done.stdout.rstrip("\n")) / "bin" / "python"
 
     return ensure
+
+
+@pytest.fixture(scope="session")
+def tester() -> Iterator[User]:
+    """Return an ordinary user with a home: one made for this run, or whoever tests, if that is not root."""
+    with make_user() as user:
+        yield user
+
+
+@pytest.fixture(scope="session")
+def apptainer() -> Iterator[Apptainer]:
+    """Return a real Apptainer, which root and ordinary users can call."""
+    with unpack_apptainer() as unpacked:
+        yield unpacked

@@ -2,7 +2,8 @@
 
 As root it installs what is missing. As an ordinary user it prints the one line that does it, and exits 4. A package of
 another suite than the machine's is unpacked into a folder that only tests look into (``fetched_folder``), alone, by an
-apt with a configuration of its own: the machine's own sources stay as they are.
+apt with a configuration of its own: the machine's own sources stay as they are. It takes a signed list of packages
+also after its last day, since mirrors may stand still.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Dir::Etc::preferencesparts "-";
 Dir::State::lists "{folder}/lists";
 Dir::Cache "{folder}/cache";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
 APT::Sandbox::User "{user}";
 """
 
