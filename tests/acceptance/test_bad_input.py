@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.name_space import after_mounting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from bindery.core import Store
 
-NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 FULL = "the disk is full\n  fix: free some space, or set BINDERY_STORE\n"
 DASK_PORTS = (8786, 8787)  # the scheduler's and the dashboard's, if nobody says otherwise
 
@@ -67,9 +67,10 @@ def test_taken_ports_are_left_to_who_has_them(bindery: Bindery, plain: Path, pre
 def call_on_tmpfs(folder: Path, size: str, store: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """Return what ``bindery test`` says when the folder, also for temporary files, is a disk of this size."""
     folder.mkdir(exist_ok=True)
-    script = f"mount -t tmpfs -o size={size} tmpfs '{folder}' && \"$@\"; status=$?; ls '{folder}' >&2; exit $status"
+    script = f"\"$@\"; status=$?; ls '{folder}' >&2; exit $status"
+    words = ("sh", "-c", script, "sh", sys.executable, "-m", "bindery", *words)
     return subprocess.run(
-        [*NAME_SPACE, script, "sh", sys.executable, "-m", "bindery", *words],
+        after_mounting(f"mount -t tmpfs -o size={size} tmpfs '{folder}'", *words),
         cwd=folder.parent,
         env={**os.environ, "BINDERY_STORE": str(store), "TMPDIR": str(folder)},
         capture_output=True,
@@ -78,28 +79,17 @@ def call_on_tmpfs(folder: Path, size: str, store: Path, *words: str | Path) -> s
     )
 
 
-@pytest.fixture
-def can_mount(tmp_path: Path) -> bool:
-    """Return whether this kernel lets us mount something for ourselves; some containers do not."""
-    command = [*NAME_SPACE, f"mount -t tmpfs tmpfs '{tmp_path}'"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 @pytest.mark.parametrize("size", ["4k", "12k"])
 def test_a_full_disk_during_a_test_is_said_and_nothing_is_left(
-    plain: Path, prefix: Path, test_store: Store, size: str, *, can_mount: bool
+    plain: Path, prefix: Path, test_store: Store, size: str
 ) -> None:
-    if not can_mount:
-        return  # tests/core and tests/notebooks/test_workplace.py hold the same with errors put in by hand
     done = call_on_tmpfs(plain / "t", size, test_store.root, "test", "--prefix", prefix, "--quiet")
     assert (done.returncode, done.stdout) == (4, ""), done.stderr
     assert done.stderr.startswith(f"error: {plain}/t/bindery-test-")
     assert done.stderr.endswith(f": {FULL}"), "and ls shows nothing"
 
 
-def test_a_full_disk_when_packages_are_made_is_said_and_nothing_is_left(project: Path, *, can_mount: bool) -> None:
-    if not can_mount:
-        return
+def test_a_full_disk_when_packages_are_made_is_said_and_nothing_is_left(project: Path) -> None:
     store = project / "t"
     words = ["install", "pangeo", "--packages", "wheels", "--quiet"]
     done = call_on_tmpfs(store, "8m", store, *words)

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.name_space import after_mounting
 from tests.prefixes.conftest import Packed, Recipe, python_recipe, tool_recipe
 
 from bindery.core import NoProgress, Store, ToolFailed
@@ -31,22 +32,13 @@ try:
 except BinderyError as error:
     print(type(error).__name__, error)
 """
-NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-
-
-@pytest.fixture
-def can_mount() -> bool:
-    """Return whether this kernel lets us mount something for ourselves; some containers do not."""
-    command = [*NAME_SPACE, "mount -t tmpfs tmpfs /tmp"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def install_on(mount: str, realised: Realised, root: Path) -> str:
     """Return what an installation says after the mount commands."""
-    command = [*NAME_SPACE, f'{mount} && exec "$@"', "sh", sys.executable, "-c", INSTALL]
-    return subprocess.run(
-        command, input=pickle.dumps((realised, root)), capture_output=True, check=True
-    ).stdout.decode()
+    command = after_mounting(mount, sys.executable, "-c", INSTALL)
+    given = pickle.dumps((realised, root))
+    return subprocess.run(command, input=given, capture_output=True, check=True).stdout.decode()
 
 
 def big_recipe() -> Recipe:
@@ -54,32 +46,28 @@ def big_recipe() -> Recipe:
     return Recipe(name="big", files={f"share/big/{number}": Packed(data=bytes(100_000)) for number in range(30)})
 
 
-def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path, realise_packages: Realise, *, can_mount: bool) -> None:
+def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path, realise_packages: Realise) -> None:
     realised = realise_packages(python_recipe(), tool_recipe(), big_recipe())
     store = Store(tmp_path / "store")
     store.root.mkdir()
-    if can_mount:
-        said = install_on(f"mount -t tmpfs -o size=1m tmpfs '{store.root}'", realised, store.root)
-        assert said == (
-            f"ToolFailed {store.root}/packages: the disk is full\n  fix: free some space, or set BINDERY_STORE\n"
-        )
+    said = install_on(f"mount -t tmpfs -o size=1m tmpfs '{store.root}'", realised, store.root)
+    assert said == f"ToolFailed {store.root}/packages: the disk is full\n  fix: free some space, or set BINDERY_STORE\n"
     prefix = ensure_prefix(realised, store=store, progress=NoProgress()).path
     assert verify_prefix(prefix, realised, store=store, progress=NoProgress()) == ()
 
 
 def test_a_store_that_cannot_be_written_is_said_but_can_be_used(
-    tmp_path: Path, everything: Realised, realise_packages: Realise, *, can_mount: bool
+    tmp_path: Path, everything: Realised, realise_packages: Realise
 ) -> None:
     store = Store(tmp_path / "store")
     prefix = ensure_prefix(everything, store=store, progress=NoProgress()).path
-    if can_mount:
-        mount = f"mount --bind '{store.root}' '{store.root}' && mount -o remount,ro,bind '{store.root}'"
-        assert install_on(mount, everything, store.root) == f"{prefix}\n"
-        said = install_on(mount, realise_packages(python_recipe()), store.root)
-        assert said.startswith(f"ToolFailed {store.root}/prefix-records/.locks/")
-        assert said.endswith(
-            ": the file system is read-only\n  fix: see whose it is, or set BINDERY_STORE to a folder of yours\n"
-        )
+    mount = f"mount --bind '{store.root}' '{store.root}' && mount -o remount,ro,bind '{store.root}'"
+    assert install_on(mount, everything, store.root) == f"{prefix}\n"
+    said = install_on(mount, realise_packages(python_recipe()), store.root)
+    assert said.startswith(f"ToolFailed {store.root}/prefix-records/.locks/")
+    assert said.endswith(
+        ": the file system is read-only\n  fix: see whose it is, or set BINDERY_STORE to a folder of yours\n"
+    )
     assert verify_prefix(prefix, everything, store=store, progress=NoProgress()) == ()
 
 

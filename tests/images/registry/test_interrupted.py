@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.images.registry.conftest import Place, make_image, open_quickly
+from tests.name_space import after_mounting
 
 from bindery.core import NoProgress
 from bindery.images.layout import read_image
@@ -49,7 +50,6 @@ try:
 except BinderyError as error:
     print(type(error).__name__, error)
 """
-NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 KILLS = 20
 
 
@@ -59,15 +59,10 @@ def place(registry: Registry, home: dict[str, str]) -> Place:
     return Place(registry.host, home)
 
 
-@pytest.fixture
-def can_mount() -> bool:
-    """Return whether this kernel lets us mount something for ourselves; some containers do not."""
-    command = [*NAME_SPACE, "mount -t tmpfs tmpfs /tmp"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def start(code: str, *values: object, command: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([*command, sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def start(code: str, *values: object, mount: str = "") -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-c", code]
+    command = after_mounting(mount, *words) if mount else words
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(pickle.dumps(values))
     process.stdin.flush()
@@ -131,20 +126,19 @@ def test_two_that_pull_the_same_image_at_once_both_succeed(place: Place, layout:
 
 
 def test_a_full_disk_is_told_and_the_next_pull_succeeds(
-    place: Place, layout: Layout, other: Layout, tmp_path: Path, *, can_mount: bool
+    place: Place, layout: Layout, other: Layout, tmp_path: Path
 ) -> None:
     image = make_image(layout, seed=302)
     reference = place.reference("interrupted/full", "1")
     with open_quickly(place) as client:
         run_push(client, plan_push(client, layout, image, reference, tags=["1"]), NoProgress())
-    if can_mount:
-        blobs = other.root / "blobs"
-        mount = f"mount -t tmpfs -o size=1m tmpfs '{blobs}' && exec \"$@\""
-        process = start(PULL, other.root, reference, dict(place.environ), command=(*NAME_SPACE, mount, "sh"))
-        assert process.communicate()[0].decode() == (
-            f"ToolFailed {blobs}: the disk is full\n  fix: free some space, or set BINDERY_STORE\n"
-        )
-        assert other.names() == {}
+    blobs = other.root / "blobs"
+    mount = f"mount -t tmpfs -o size=1m tmpfs '{blobs}'"
+    process = start(PULL, other.root, reference, dict(place.environ), mount=mount)
+    assert process.communicate()[0].decode() == (
+        f"ToolFailed {blobs}: the disk is full\n  fix: free some space, or set BINDERY_STORE\n"
+    )
+    assert other.names() == {}
     with open_quickly(place) as client:
         run_pull(client, plan_pull(client, reference, other), NoProgress(), name="pulled")
     assert read_image(other, "pulled").digest == image.digest
