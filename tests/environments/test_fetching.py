@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 from email.utils import formatdate
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
+from tests.testbed.serving import Quiet, serving
 
 from bindery.cli.main import run
 
@@ -50,7 +50,7 @@ class Server(http.server.ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Quiet, http.server.BaseHTTPRequestHandler):
     """Answers with files and their validators."""
 
     server: Server
@@ -87,9 +87,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture
 def server(tmp_path: Path, channel: Path) -> Iterator[Server]:
@@ -99,13 +96,8 @@ def server(tmp_path: Path, channel: Path) -> Iterator[Server]:
         target = folder / packed.parent.name / "repodata.json"
         target.parent.mkdir(parents=True)
         target.write_bytes(zstandard.ZstdDecompressor().stream_reader(packed.read_bytes()).read())
-    running = Server(folder)
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with serving(Server(folder)) as running:
+        yield running
 
 
 @pytest.fixture

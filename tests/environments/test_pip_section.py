@@ -6,11 +6,11 @@ import datetime as dt
 import hashlib
 import http.server
 import json
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.testbed.serving import Quiet, serving
 
 from bindery.cli.main import run
 from bindery.core import BadInput, Digest
@@ -58,7 +58,7 @@ class Index(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/simple/"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Quiet, http.server.BaseHTTPRequestHandler):
     """Answers as the simple API does, in JSON."""
 
     server: Index
@@ -82,9 +82,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 def metadata(name: str) -> bytes:
     """Return what uv reads in place of the whole file."""
@@ -107,13 +104,8 @@ def describe(name: str, uploaded: str | None) -> dict[str, object]:
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     """Return an index that has nothing yet; uv's cache is an empty one."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    running = Index()
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield running
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with serving(Index()) as running:
+        yield running
 
 
 @pytest.fixture

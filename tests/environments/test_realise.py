@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.testbed.serving import Quiet, serving
 
 from bindery.core import BadInput, NoProgress, Settings, Store, ToolFailed, digest_bytes
 from bindery.environments import (
@@ -73,23 +73,13 @@ def wheels(monkeypatch: pytest.MonkeyPatch, channel: Path) -> WheelChannel:
 def server(status: int) -> Iterator[str]:
     """Run a server that gives every question the same status."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in http.server
-            del format, args
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as running:
         yield f"http://127.0.0.1:{running.server_port}/channel"
-    finally:
-        running.shutdown()
-        running.server_close()
-        thread.join()
 
 
 def committed(environment: Environment, url: str) -> None:

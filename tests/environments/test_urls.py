@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from tests.testbed.serving import Quiet, serving
 
 from bindery.core import Digest, NoProgress, WrongUse, digest_bytes
 from bindery.environments import Lock, LockedChannel, LockedPackage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TRUE = "https://conda.anaconda.org/conda-forge"
 
 
-class Channel(BaseHTTPRequestHandler):
+class Channel(Quiet, BaseHTTPRequestHandler):
     """Answers as the name of the asked package says."""
 
     protocol_version = "HTTP/1.1"
@@ -43,9 +43,6 @@ class Channel(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD  # noqa: N815 - the name that http.server looks for
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the overridden one
-        """Say nothing."""
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
@@ -53,12 +50,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("bindery.environments.urls._PAUSE_S", 0.0)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     Channel.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Channel) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Channel)) as running:
         yield f"http://127.0.0.1:{running.server_port}/mirror"
-        running.shutdown()
-        thread.join()
 
 
 def lock_of(*names: str) -> Lock:

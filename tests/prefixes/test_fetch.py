@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import http.server
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.prefixes.conftest import CHANNEL, library_recipe, old_recipe
+from tests.testbed.serving import Quiet, serving
 
 from bindery.core import BadInput, NoProgress, Store, ToolFailed, digest_file
 from bindery.prefixes.fetch import fetch_archives
@@ -30,7 +30,7 @@ class Server(http.server.ThreadingHTTPServer):
     failures_left: int
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(Quiet, http.server.SimpleHTTPRequestHandler):
     """Fails as often as it is told to, by ending in the middle, and then serves the folder."""
 
     server: Server
@@ -48,19 +48,15 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
-        """Say nothing."""
-
 
 @pytest.fixture
 def server(channel: Path) -> Iterator[Server]:
     """Return a server of the channel's folder."""
     channel.mkdir(parents=True, exist_ok=True)
-    with Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(channel))) as running:
-        running.requests, running.failures_left = [], 0
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield running
-        running.shutdown()
+    made = Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(channel)))
+    made.requests, made.failures_left = [], 0
+    with serving(made):
+        yield made
 
 
 @pytest.fixture

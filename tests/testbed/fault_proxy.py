@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING
+
+from tests.testbed.serving import Quiet, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,14 +93,8 @@ def run_fault_proxy(upstream: str) -> Iterator[FaultProxy]:
     server = _Server(("127.0.0.1", 0), _Handler)
     server.upstream = upstream
     server.proxy = FaultProxy(host=f"127.0.0.1:{server.server_address[1]}")
-    thread = Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield server.proxy
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -113,13 +109,10 @@ class _CutError(Exception):
     """The connection ends here."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
     disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Keep quiet."""
 
     def handle_one_request(self) -> None:
         """Answer one request, whatever its method."""

@@ -11,7 +11,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.testbed.registry import PASSWORD, USER
+from tests.testbed.serving import Quiet, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,14 +52,8 @@ def run_token_server(certificates: Certificates) -> Iterator[TokenServer]:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     server.key, server.certificate = key, certificates.certificate.read_bytes()
     server.state = TokenServer(realm=f"http://127.0.0.1:{server.server_address[1]}/token")
-    thread = Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield server.state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -70,11 +64,8 @@ class _Server(ThreadingHTTPServer):
     state: TokenServer
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet, BaseHTTPRequestHandler):
     server: _Server
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-        """Keep quiet."""
 
     def do_GET(self) -> None:
         """Answer who has a password, or nobody."""

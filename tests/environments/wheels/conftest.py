@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.testbed.serving import Quiet, serving
 
 from bindery.core import NoProgress, Store
 from bindery.environments.environment import Environment
@@ -161,7 +162,7 @@ def index() -> Iterator[Index]:
     """Serve files on loopback: ``busy`` answers 503, ``cut`` breaks off in the middle, ``hang`` waits there."""
     served = Index()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.ranges.append(self.headers["Range"])
             fault = served.faults.pop(0) if served.faults else ""
@@ -184,15 +185,7 @@ def index() -> Iterator[Index]:
                 return
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    served.url = f"http://127.0.0.1:{server.server_port}"
-    yield served
-    served.pause.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        served.url = f"http://127.0.0.1:{server.server_port}"
+        yield served
+        served.pause.set()
