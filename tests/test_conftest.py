@@ -31,7 +31,7 @@ def run_pytest(
     (tests / "test_one.py").write_text(MODULE.format(decorator=decorator, body=body), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, tests],
-        env={"CI": ci, "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"CI": ci, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=folder,
         capture_output=True,
         text=True,
