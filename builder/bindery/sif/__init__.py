@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         read_sif,
         write_sif,
     )
+    from bindery.sif.read import open_rootfs, open_tree
     from bindery.sif.singularity_files import inspect_metadata, singularity_members
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "SifIdentity",
     "SifObject",
     "inspect_metadata",
+    "open_rootfs",
+    "open_tree",
     "read_object",
     "read_sif",
     "singularity_members",
