@@ -6,9 +6,22 @@ from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
     from bindery.sif.sites.read import list_sites, read_site
+    from bindery.sif.sites.resources import job_directives
     from bindery.sif.sites.site import Singularity, Site, site_environ
+    from bindery.sif.sites.write import Stale, find_stale, read_origin, write_site_files
 
-__all__ = ["Singularity", "Site", "list_sites", "read_site", "site_environ"]
+__all__ = [
+    "Singularity",
+    "Site",
+    "Stale",
+    "find_stale",
+    "job_directives",
+    "list_sites",
+    "read_origin",
+    "read_site",
+    "site_environ",
+    "write_site_files",
+]
 
 if not TYPE_CHECKING:  # so that type checkers know these names and no others
     __getattr__ = open_on_demand(__name__, __file__)

@@ -27,6 +27,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMORY = re.compile(r"[1-9][0-9]*(?:\.[0-9]+)? ?(?:[kMGT]B|[KMGT]iB)")
 _WALLTIME = re.compile(r"(?:[0-9]+-)?[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]")
 _DIRECTIVE = re.compile(r"#\s*(?:SBATCH|PBS)\b")
+_CORRECT = "correct the line"
 _MUST_BE = {  # pydantic's types of errors, in the words of people who write YAML
     "dict_type": "must be a mapping, one NAME: value a line",
     "dataclass_type": "must be a mapping, one key: value a line",
@@ -106,13 +107,16 @@ def _files(root: Path) -> tuple[Path, ...]:
 
 
 def _read(path: Path) -> Site:
+    if not _NAME.fullmatch(path.stem):
+        fix = "use letters, digits, '.', '_' and '-'"
+        raise BadInput(f"{path.stem!r} cannot be the name of a site", str(path), fix)
     raw = path.read_bytes()
     try:
         root = yaml.compose(raw.decode("utf-8"), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise BadInput(f"is not YAML: {getattr(error, 'problem', None) or error}", where) from error
+        raise BadInput(f"is not YAML: {getattr(error, 'problem', None) or error}", where, _CORRECT) from error
     if not isinstance(root, yaml.MappingNode):
         raise BadInput(
             "must be a mapping, one key: value a line", str(path), f"start with scheduler: pbs, or see {FOLDER}"
@@ -160,11 +164,11 @@ def _validate(table: _Plain, lines: Mapping[tuple[str, ...], int], path: Path) -
                 every = f"the keys are {', '.join(known)}"
                 raise BadInput(f"there is no key {key}", where, f"{fix} {every}" if fix else every) from error
             case "literal_error":
-                raise BadInput(f"{key} must be {first['ctx']['expected']}", where) from error
+                raise BadInput(f"{key} must be {first['ctx']['expected']}", where, "write one of them") from error
             case "missing":
                 raise BadInput(f"{key} is missing", str(path), f"add a line {key}: …") from error
             case kind:
-                raise BadInput(f"{key} {_MUST_BE.get(kind, first['msg'])}", where) from error
+                raise BadInput(f"{key} {_MUST_BE.get(kind, first['msg'])}", where, _CORRECT) from error
 
 
 def _check(site: _Document, lines: Mapping[tuple[str, ...], int], path: Path) -> None:

@@ -1,0 +1,113 @@
+"""What a SIF holds that a site's files speak of: its environment, and the programs that people type."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput, digest_file
+from bindery.sif.format import read_object, read_sif
+from bindery.sif.unsquash import Unsquash
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bindery.core import Digest, Json
+    from bindery.sif.format import Sif
+
+PROGRAMS = re.compile(
+    r"python3?(?:\.\d+)?|pip3?|ipython3?|jupyter(?:-[a-z-]+)?|jupyterhub-singleuser|batchspawner-singleuser"
+    r"|dask(?:-[a-z]+)?|papermill|pytest|nc(?:dump|copy|gen3?|ks|ra|rcat|ap2|wa)|cdo|rio|fio|h5[a-z]+"
+    r"|gdal[a-z_]*|ogr[a-z_]*|proj|cs2cs|eccodes_[a-z]+|grib_[a-z]+"
+)
+"""What is wrapped: the programs of this field. An environment's ``clear`` or ``openssl`` is not."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VARIABLE = re.compile(r"(?:export )?CONDA_PREFIX=(.+)")
+_FIX = "make one of this project's images: bindery sif"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SifContents:
+    """A SIF at ``path``, the bytes of which have the digest.
+
+    ``name`` and ``version`` are the environment's; ``bin_folder`` is where its programs are, inside; ``programs`` are
+    the names of those that people type, sorted.
+    """
+
+    path: Path
+    digest: Digest
+    name: str
+    version: str
+    bin_folder: str
+    programs: tuple[str, ...]
+
+
+def read_contents(path: Path) -> SifContents:
+    """Return what the SIF holds.
+
+    Raises:
+        BadInput: it is no SIF, or its image has no environment of Bindery's.
+
+    """
+    sif = read_sif(path)
+    labels = _labels(sif)
+    name, version = labels.get("bindery.environment", ""), labels.get("bindery.release", "")
+    prefix = _prefix(sif)
+    if not _NAME.fullmatch(name) or prefix is None:
+        raise BadInput("does not say which environment it holds", str(path), _FIX)
+    bin_folder = str(PurePosixPath(prefix, "bin"))
+    programs = _programs(sif, bin_folder)
+    if "python" not in programs:
+        raise BadInput(f"has no {bin_folder}/python", str(path), _FIX)
+    version = version if _NAME.fullmatch(version) else sif.uuid.hex[:12]
+    return SifContents(
+        path=path.absolute(),
+        digest=digest_file(path),
+        name=name,
+        version=version,
+        bin_folder=bin_folder,
+        programs=programs,
+    )
+
+
+def _labels(sif: Sif) -> dict[str, str]:
+    match _json(sif, "inspect-metadata.json"):
+        case {"data": {"attributes": {"labels": dict(labels)}}}:
+            return {name: value for name, value in labels.items() if isinstance(value, str)}
+        case _:
+            return {}
+
+
+def _prefix(sif: Sif) -> str | None:
+    """Return where the environment is, as the image's configuration says."""
+    found = _json(sif, "oci-config.json")
+    if not isinstance(found, dict):
+        return None
+    # The whole configuration, or what Apptainer keeps of it.
+    inner = found.get("config", found)
+    variables = inner.get("Env") if isinstance(inner, dict) else None
+    for variable in variables if isinstance(variables, list) else []:
+        if isinstance(variable, str) and (match := _VARIABLE.fullmatch(variable)):
+            return match[1]
+    return None
+
+
+def _json(sif: Sif, name: str) -> Json:
+    wanted = sif.named("json", name)
+    try:
+        value: Json = None if wanted is None else json.loads(read_object(sif, wanted))
+    except ValueError as error:
+        raise BadInput(f"{name} is not JSON", str(sif.path), _FIX) from error
+    return value
+
+
+def _programs(sif: Sif, bin_folder: str) -> tuple[str, ...]:
+    rootfs = sif.rootfs
+    with sif.path.open("rb") as stream:
+        squashed = Unsquash(stream, rootfs.offset_bytes, rootfs.size_bytes, str(sif.path))
+        below = bin_folder.strip("/") + "/"
+        names = [node.path.removeprefix(below) for node in squashed.nodes() if node.path.startswith(below)]
+    return tuple(sorted(name for name in names if PROGRAMS.fullmatch(name)))
