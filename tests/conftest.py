@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from tests.testbed.apptainer import Apptainer, unpack_apptainer
+from tests.testbed.slurm import Slurm, run_slurm
 from tests.testbed.users import User, make_user
 
 from bindery.core import Store
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parent.parent
-AS_ROOT = frozenset({"apptainer", "slurm"})
+AS_ROOT = frozenset({"apptainer", "running_slurm"})
 """Fixtures that only root has; what comes from another suite of Debian is unpacked by root."""
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
 
@@ -171,3 +172,17 @@ def apptainer() -> Iterator[Apptainer]:
     """Return a real Apptainer, which root and ordinary users can call."""
     with unpack_apptainer() as unpacked:
         yield unpacked
+
+
+@pytest.fixture(scope="session")
+def running_slurm() -> Iterator[Slurm]:
+    """Return a real Slurm that all tests share."""
+    with run_slurm() as running:
+        yield running
+
+
+@pytest.fixture
+def slurm(running_slurm: Slurm) -> Iterator[Slurm]:
+    """Return a real Slurm without jobs; what a test leaves in it is cancelled."""
+    yield running_slurm
+    running_slurm.cancel_all()

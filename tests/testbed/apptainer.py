@@ -7,7 +7,6 @@ run of tests has a copy of its own that every user can reach; Apptainer finds it
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.testbed.confined import open_folder
 from tests.testbed.install import fetched_folder
 from tests.testbed.symbol_versions import lower_version
 from tests.testbed.users import run_as
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.testbed.users import User
 
 _PROGRAM = Path("usr/bin/apptainer")
-_STARTER = Path("usr/lib/x86_64-linux-gnu/apptainer/bin/starter")
+_STARTER = "usr/lib/*/apptainer/bin/starter"
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # A machine that is itself confined does not have all of root's rights, and Apptainer would insist on each of them.
 _ROOT_SETTING = ("root default capabilities = full", "root default capabilities = no")
@@ -103,23 +103,9 @@ def unpack_apptainer() -> Iterator[Apptainer]:
     """Give an Apptainer, one in a process, while the context lasts."""
     source = fetched_folder("apptainer")
     assert source.is_dir(), "apptainer is missing; fix: make testbed"
-    remove_leftovers()
-    folder = Path(tempfile.gettempdir()) / f"bindery-apptainer-{os.getpid()}"
-    folder.mkdir()
-    try:
-        folder.chmod(0o755)
+    with open_folder("apptainer") as folder:
         _copy(source, folder)
         yield Apptainer(folder=folder)
-    finally:
-        shutil.rmtree(folder)
-
-
-def remove_leftovers() -> None:
-    """Remove what was unpacked by processes that are no longer there."""
-    for folder in Path(tempfile.gettempdir()).glob("bindery-apptainer-*"):
-        found = re.fullmatch(r"bindery-apptainer-(\d+)", folder.name)
-        if found and not Path("/proc", found[1]).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(source: Path, folder: Path) -> None:
@@ -127,7 +113,8 @@ def _copy(source: Path, folder: Path) -> None:
     shutil.copytree(source / "etc/apptainer", folder / "usr/etc/apptainer")
     (folder / "usr/var/lib/apptainer/mnt/session").mkdir(parents=True)
     (folder / "state").mkdir()
-    for name in (_PROGRAM, _STARTER):
+    (starter,) = source.glob(_STARTER)
+    for name in (_PROGRAM, starter.relative_to(source)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(lower_version((source / name).read_bytes()))
         (folder / name).chmod(0o755)

@@ -12,7 +12,6 @@ import ipaddress
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import tempfile
@@ -22,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.testbed.confined import confined
 from tests.testbed.install import fetched_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _START_LIMIT_S = 120.0
-_STOP_LIMIT_S = 60.0
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _IMAGES = "12g"
 """The most that images and containers may take, of memory."""
@@ -85,7 +84,7 @@ def run_engine() -> Iterator[Engine]:
     folder.mkdir(mode=0o711)
     try:
         gateway = _make_bridge(name)
-        with _running(_command(folder, name), folder / "log") as process:
+        with confined(_command(folder, name), folder / "log") as process:
             engine = Engine(folder=folder, environ=_environ(folder), gateway=str(gateway.ip))
             _wait(process, engine)
             yield engine
@@ -108,11 +107,10 @@ def _name(pid: int) -> str:
 def _command(folder: Path, name: str) -> list[str]:
     (folder / "data").mkdir()
     (folder / "daemon.json").write_text("{}", encoding="utf-8")
-    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     # Images live in memory, and go with the last process that sees them: on a busy disk they take minutes, twice.
     in_memory = f'mount -t tmpfs -o size={_IMAGES},mode=711 images "$0" && exec docker-init -- dockerd "$@"'
     return [
-        *("setpriv", "--pdeathsig", "KILL", *namespaces, "sh", "-c", in_memory, str(folder / "data")),
+        *("sh", "-c", in_memory, str(folder / "data")),
         *("--config-file", str(folder / "daemon.json"), "--host", f"unix://{folder}/docker.sock", "--group", "root"),
         *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
         *("--pidfile", str(folder / "pid"), "--log-level", "warn", "--cgroup-parent", f"/{name}"),
@@ -138,25 +136,6 @@ def _make_bridge(name: str) -> ipaddress.IPv4Interface:
     _run("ip", "address", "add", str(address), "dev", name)
     _run("ip", "link", "set", name, "up")
     return address
-
-
-@contextmanager
-def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the engine; end the first process of its namespace, and with it all others, when the context ends."""
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd=log.parent, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        first = [os.pidfd_open(int(child)) for child in children]
-        process.kill()
-        process.wait()
-        for one in first:
-            select.select([one], [], [], _STOP_LIMIT_S)
-            os.close(one)
 
 
 def _wait(process: subprocess.Popen[bytes], engine: Engine) -> None:

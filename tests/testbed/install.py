@@ -1,9 +1,9 @@
 """Install what tests need from the distribution: ``packages.txt`` beside this file.
 
 As root it installs what is missing. As an ordinary user it prints the one line that does it, and exits 4. A package of
-another suite than the machine's is unpacked into a folder that only tests look into (``fetched_folder``), alone, by an
-apt with a configuration of its own: the machine's own sources stay as they are. It takes a signed list of packages
-also after its last day, since mirrors may stand still.
+another suite than the machine's, or one that would start a service, is unpacked into a folder that only tests look into
+(``fetched_folder``), alone. For another suite there is an apt with a configuration of its own: the machine's sources
+stay as they are. It takes a signed list of packages also after its last day, since mirrors may stand still.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class Package:
     def is_foreign(self) -> bool:
         """Return whether it is unpacked for the tests alone, not installed."""
         return self.suite != "any"
+
+    @property
+    def is_own(self) -> bool:
+        """Return whether it is unpacked, but comes from the machine's own suite."""
+        return self.suite == "own"
 
 
 def parse_packages(text: str) -> tuple[Package, ...]:
@@ -125,7 +130,7 @@ def archive_uri(package: str) -> str:
 
 
 def fetch_package(package: Package) -> None:
-    """Unpack a package of another suite into ``fetched_folder``, all of it or nothing.
+    """Unpack a package into ``fetched_folder``, all of it or nothing.
 
     Raises:
         AptFailed: it cannot be had.
@@ -137,17 +142,28 @@ def fetch_package(package: Package) -> None:
         folder = Path(temporary)
         for name in ("lists/partial", "cache/archives/partial", "unpacked"):
             (folder / name).mkdir(parents=True)
-        source = f"deb [signed-by={KEYS}] {archive_uri(package.name)} {package.suite} main\n"
-        (folder / "sources.list").write_text(source, encoding="utf-8")
-        configuration = folder / "apt.conf"
-        user = "root" if os.geteuid() == 0 else ""
-        configuration.write_text(APT_CONFIGURATION.format(folder=folder, user=user), encoding="utf-8")
-        run_apt(["apt-get", "update"], APT_CONFIG=str(configuration))
-        run_apt(["apt-get", "download", package.name], cwd=folder / "cache", APT_CONFIG=str(configuration))
+        environ = {} if package.is_own else other_suite(package, folder)
+        run_apt(["apt-get", "download", package.name], cwd=folder / "cache", **environ)
         (archive,) = (folder / "cache").glob("*.deb")
         run_apt(["dpkg-deb", "--extract", str(archive), str(folder / "unpacked")])
         shutil.rmtree(place, ignore_errors=True)
         (folder / "unpacked").rename(place)
+
+
+def other_suite(package: Package, folder: Path) -> dict[str, str]:
+    """Return what leads apt to the package's suite, and to nothing of the machine's; it has its list of packages.
+
+    Raises:
+        AptFailed: the list cannot be had.
+
+    """
+    source = f"deb [signed-by={KEYS}] {archive_uri(package.name)} {package.suite} main\n"
+    (folder / "sources.list").write_text(source, encoding="utf-8")
+    configuration = folder / "apt.conf"
+    user = "root" if os.geteuid() == 0 else ""
+    configuration.write_text(APT_CONFIGURATION.format(folder=folder, user=user), encoding="utf-8")
+    run_apt(["apt-get", "update"], APT_CONFIG=str(configuration))
+    return {"APT_CONFIG": str(configuration)}
 
 
 def apt_command(packages: tuple[Package, ...]) -> list[str]:
@@ -156,7 +172,7 @@ def apt_command(packages: tuple[Package, ...]) -> list[str]:
 
 
 def install(missing: tuple[Package, ...]) -> None:
-    """Install, as root, what the machine lacks, and fetch what comes from other suites.
+    """Install, as root, what the machine lacks, and fetch what is unpacked.
 
     Raises:
         AptFailed: a package cannot be had.
@@ -175,7 +191,7 @@ def main() -> int:
     """Install what is missing; see the module for the status."""
     packages = parse_packages(LIST.read_text(encoding="utf-8"))
     if os.geteuid() != 0:
-        # Only root starts what comes from other suites.
+        # Only root starts what is unpacked.
         packages = tuple(one for one in packages if not one.is_foreign)
     try:
         missing = tuple(one for one in packages if not is_installed(one))

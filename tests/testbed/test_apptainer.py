@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.testbed import apptainer as testbed
+from tests.testbed.confined import remove_leftovers
 from tests.testbed.shell import make_shell_archive
 from tests.testbed.users import User, current_user, run_as
 
@@ -85,11 +85,11 @@ def test_what_a_killed_run_leaves_the_next_removes() -> None:
         "    print(one.folder, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    root = Path(testbed.__file__).parents[2]
+    root = Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False)
     left = Path(killed.stdout.rstrip("\n"))
     assert left.is_dir()
-    testbed.remove_leftovers()
+    remove_leftovers("apptainer")
     assert not left.exists()
 
 

@@ -16,8 +16,10 @@ assert SPEC.loader is not None
 install = importlib.util.module_from_spec(SPEC)
 sys.modules[SPEC.name] = install
 SPEC.loader.exec_module(install)
-FOREIGN = ("apptainer", "docker-buildx")
+OTHER = ("apptainer", "docker-buildx")
 """What comes from other suites than the machine's own."""
+OWN = ("munge", "openssh-server", "slurm-client", "slurm-wlm-basic-plugins", "slurmctld", "slurmd")
+"""What comes from its own suite, and would start services."""
 
 
 def make_program(folder: Path, name: str, script: str) -> None:
@@ -86,16 +88,16 @@ def test_root_installs_only_what_is_missing(tmp_path: Path) -> None:
     first, second, *_ = log.read_text(encoding="utf-8").splitlines()
     assert first == "noninteractive update"
     assert second.startswith("noninteractive install --yes --no-install-recommends chromium")
-    assert not set(FOREIGN) & set(second.split())
+    assert not {*OTHER, *OWN} & set(second.split())
 
 
-def test_a_package_of_another_suite_is_unpacked_for_the_tests_alone(tmp_path: Path) -> None:
+def test_a_package_of_another_suite_or_with_a_service_is_unpacked_for_the_tests_alone(tmp_path: Path) -> None:
     make_program(tmp_path / "bin", "dpkg-query", "printf installed")
     log = make_apt(tmp_path / "bin")
     assert run_install(tmp_path / "bin", euid=0).returncode == 0
     fetched = tmp_path / "cache" / "bindery-testbed"
     assert (fetched / "docker-buildx" / "name").read_text(encoding="utf-8") == "docker-buildx\n"
-    assert sorted(path.name for path in fetched.iterdir()) == list(FOREIGN)
+    assert sorted(path.name for path in fetched.iterdir()) == sorted((*OTHER, *OWN))
     keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
     said = log.read_text(encoding="utf-8").splitlines()
     assert said[0] == "noninteractive update"
@@ -105,7 +107,8 @@ def test_a_package_of_another_suite_is_unpacked_for_the_tests_alone(tmp_path: Pa
         f"deb [signed-by={keys}] https://mirror.invalid/debian/ trixie main",
         "noninteractive download docker-buildx",
     ]
-    assert len(said) == 1 + 4 * len(FOREIGN)
+    assert len(said) == 1 + 4 * len(OTHER) + len(OWN)
+    assert said[-1] == "noninteractive download openssh-server"
     log.unlink()
     assert run_install(tmp_path / "bin", euid=0).returncode == 0
     assert not log.exists()
@@ -123,7 +126,7 @@ def test_a_machine_whose_sources_are_not_debian_is_told_so(tmp_path: Path) -> No
 @pytest.mark.parametrize("euid", [0, 1000])
 def test_nothing_is_called_when_everything_is_there(tmp_path: Path, euid: int) -> None:
     make_program(tmp_path / "bin", "dpkg-query", "printf installed")
-    for name in FOREIGN:
+    for name in (*OTHER, *OWN):
         (tmp_path / "cache" / "bindery-testbed" / name).mkdir(parents=True)
     done = run_install(tmp_path / "bin", euid=euid)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
