@@ -5,15 +5,20 @@ from typing import TYPE_CHECKING
 from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
+    from bindery.sif.sites.check import CheckOptions, check_site
+    from bindery.sif.sites.findings import SiteFinding
     from bindery.sif.sites.read import list_sites, read_site
     from bindery.sif.sites.resources import job_directives
     from bindery.sif.sites.site import Singularity, Site, site_environ
     from bindery.sif.sites.write import Stale, find_stale, read_origin, write_site_files
 
 __all__ = [
+    "CheckOptions",
     "Singularity",
     "Site",
+    "SiteFinding",
     "Stale",
+    "check_site",
     "find_stale",
     "job_directives",
     "list_sites",

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"\$(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)")
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
@@ -64,3 +68,8 @@ def _in_quotes(text: str) -> str:
 
 def _lua_escape(one: str) -> str:
     return "".join(f"\\{byte:03d}" for byte in one.encode())
+
+
+def expand_variables(text: str, environ: Mapping[str, str]) -> str:
+    """Return the text with ``$NAME`` and ``${NAME}`` replaced here, and not later by a shell."""
+    return _VARIABLE.sub(lambda found: environ.get(found[0].strip("${}"), ""), text)

@@ -54,7 +54,7 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
         raise BadInput(f"{key} is still {value}", str(site.path), "fill it in")
     for path in (folder, contents.path):
         _check_path(path)
-    templates = _templates()
+    templates = make_templates()
     values = {
         "site": site,
         "sif": contents,
@@ -85,7 +85,8 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
     return tuple(sorted(files, key=lambda file: file.path))
 
 
-def _templates() -> Environment:
+def make_templates() -> Environment:
+    """Return the templates of the package, with a filter for each language that they are in."""
     templates = Environment(
         loader=PackageLoader("bindery.sif.sites"),
         undefined=StrictUndefined,
