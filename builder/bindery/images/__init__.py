@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bindery.images.buildpack.runtime_files import Place
     from bindery.images.buildpack.sources import check_name, parse_source
     from bindery.images.buildpack.users import User
-    from bindery.images.compression import Compression
+    from bindery.images.compression import Compression, open_decompressed, usable_cores
     from bindery.images.difference import Growth, ImageDifference, LayerChange, compare_images
     from bindery.images.inspect import ImageFacts, ImageLayer, ImagePackage, inspect_image
     from bindery.images.layout import Image, Layout, make_layout, open_layout, read_image, store_layout
@@ -78,6 +78,7 @@ __all__ = [
     "find_image_target",
     "inspect_image",
     "make_layout",
+    "open_decompressed",
     "open_layout",
     "parse_config",
     "parse_index",
@@ -87,6 +88,7 @@ __all__ = [
     "plan_build",
     "read_image",
     "store_layout",
+    "usable_cores",
 ]
 
 if not TYPE_CHECKING:  # so that type checkers know these names and no others

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from bindery.core.front_door import open_on_demand
 
 if TYPE_CHECKING:
+    from bindery.sif.archive import DockerArchive
+    from bindery.sif.convert import convert_image
+    from bindery.sif.flatten import flatten
     from bindery.sif.format import (
         NewObject,
         ObjectKind,
@@ -17,13 +20,18 @@ if TYPE_CHECKING:
     )
     from bindery.sif.read import open_rootfs, open_tree
     from bindery.sif.singularity_files import inspect_metadata, singularity_members
+    from bindery.sif.squashfs import SquashCompression
 
 __all__ = [
+    "DockerArchive",
     "NewObject",
     "ObjectKind",
     "Sif",
     "SifIdentity",
     "SifObject",
+    "SquashCompression",
+    "convert_image",
+    "flatten",
     "inspect_metadata",
     "open_rootfs",
     "open_tree",

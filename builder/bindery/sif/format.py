@@ -228,6 +228,20 @@ def encode_head(objects: Sequence[SifObject], identity: SifIdentity) -> bytes:
     return header.ljust(_TABLE_AT, b"\0") + bytes(table).ljust(SLOTS * _DESCRIPTOR.size, b"\0")
 
 
+def encode_front(objects: Sequence[NewObject], partition_bytes: int, identity: SifIdentity) -> bytes:
+    """Return what stands in front of a partition of that size in a file of small objects and it: whole pages.
+
+    Raises:
+        BadInput: there are too many objects, a name is too long, or the processor is not one that SIF knows.
+
+    """
+    contents = [one.content for one in objects if isinstance(one.content, bytes)]
+    partition = NewObject(kind="partition", content=b"")
+    placed = place_objects((*objects, partition), (*map(len, contents), partition_bytes))
+    front = encode_head(placed, identity) + b"".join(contents)
+    return front.ljust(placed[-1].offset_bytes, b"\0")
+
+
 def read_sif(path: Path) -> Sif:
     """Return what the file says of itself. Its objects are inside it; their content was not read.
 
