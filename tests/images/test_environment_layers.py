@@ -16,10 +16,18 @@ import pytest
 from tests.images.small import ARCHIVES, FILES, TARGET, Small, write_linked
 from tests.name_space import after_mounting
 
-from bindery.core import BadInput, NoProgress, Store, ToolFailed, digest_file
+from bindery.core import BadInput, NoProgress, Store, ToolFailed, digest_bytes, digest_file
 from bindery.images import Layout, store_layout
 from bindery.images.compression import open_decompressed
-from bindery.images.environment_layers import KIND, _Watch, _Watched, ensure_environment_layers, plan_environment
+from bindery.images.environment_layers import (
+    KIND,
+    LIST_KIND,
+    _Watch,
+    _Watched,
+    ensure_environment_layers,
+    find_environment_layers,
+    plan_environment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -212,6 +220,8 @@ def test_a_damaged_file_of_the_environment_is_named(linked: LinkedPrefix, store:
     path.unlink()
     assert error() == f"{path}: is missing{fix}"
     path.write_bytes(good)
+    # The other layers may have been made before the damaged file was read.
+    shutil.rmtree(store.root / KIND)
     empty = linked.root / "conda-meta/history"
     empty.chmod(0o644)
     empty.write_bytes(b"!")
@@ -274,3 +284,59 @@ def test_work_that_was_given_up_ends_at_the_next_read() -> None:
         with pytest.raises(ToolFailed) as caught:
             reader.read(1)
     assert str(caught.value) == "was given up"
+
+
+@pytest.fixture
+def recorded(linked: LinkedPrefix) -> LinkedPrefix:
+    """Return the environment as a store that keeps it gives it."""
+    return replace(linked, digest=digest_bytes(b"record"))
+
+
+def test_layers_are_found_without_a_look_at_any_file(recorded: LinkedPrefix, store: Store, layout: Layout) -> None:
+    assert find_environment_layers(recorded, layout, store) is None
+    made = ensure(recorded, store)
+    shutil.rmtree(recorded.root)
+    assert find_environment_layers(recorded, layout, store) == made
+
+
+def test_layers_of_an_environment_that_no_store_keeps_are_not_found(
+    linked: LinkedPrefix, store: Store, layout: Layout
+) -> None:
+    ensure(linked, store)
+    assert find_environment_layers(linked, layout, store) is None
+    assert not (store.root / LIST_KIND).exists()
+
+
+def test_layers_of_other_files_place_or_compression_are_not_found(
+    recorded: LinkedPrefix, store: Store, layout: Layout
+) -> None:
+    ensure(recorded, store)
+    assert find_environment_layers(replace(recorded, digest=digest_bytes(b"other")), layout, store) is None
+    assert find_environment_layers(replace(recorded, target="/elsewhere"), layout, store) is None
+    assert find_environment_layers(recorded, layout, store, "gzip") is None
+
+
+@pytest.mark.parametrize("what", ["is gone", "is cut", "has another byte"])
+def test_layers_are_not_found_if_a_blob(what: str, recorded: LinkedPrefix, store: Store, layout: Layout) -> None:
+    blob = layout.blob_path(ensure(recorded, store)[-1].descriptor.digest)
+    data = blob.read_bytes()
+    blob.unlink()
+    if what == "is cut":
+        blob.write_bytes(data[:-1])
+    if what == "has another byte":
+        blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert find_environment_layers(recorded, layout, store) is None
+
+
+@pytest.mark.parametrize("kind", [KIND, LIST_KIND])
+def test_layers_are_not_found_if_a_note_of_them_is_damaged(
+    kind: str, recorded: LinkedPrefix, store: Store, layout: Layout
+) -> None:
+    made = ensure(recorded, store)
+    path = next(path for path in (store.root / kind).iterdir() if path.is_file())
+    good = path.read_bytes()
+    for position in range(len(good)):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :])
+        assert find_environment_layers(recorded, layout, store) is None, position
+    path.write_bytes(good)
+    assert find_environment_layers(recorded, layout, store) == made

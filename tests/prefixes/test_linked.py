@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.prefixes.conftest import PYTHON, Packed, Recipe, library_recipe, python_recipe, tool_recipe
 
-from bindery.core import BadInput, NoProgress, Store, digest_file
-from bindery.prefixes import ensure_linked
+from bindery.core import BadInput, NoProgress, Store, digest_file, remove_tree
+from bindery.prefixes import ensure_linked, find_linked
 from bindery.prefixes.interpreters import choose_interpreter
 from bindery.prefixes.linked_record import decode_record
 
@@ -88,6 +88,21 @@ def test_the_second_call_starts_nothing(
     monkeypatch.setattr(subprocess, "Popen", None)
     assert link(everything, store) == first
     assert hash(first.entries) == hash(link(everything, store).entries)
+
+
+def test_what_the_store_has_is_found_without_a_look_at_its_files(store: Store, everything: Realised) -> None:
+    said = Heard()
+    assert find_linked(everything, TARGET, store=store, progress=said) is None
+    made = link(everything, store)
+    remove_tree(made.root)
+    assert find_linked(everything, TARGET, store=store, progress=said) == made
+    assert made.digest is not None
+    assert find_linked(everything, "/opt/env", store=store, progress=said) is None
+    record = made.root.with_name("entries")
+    record.chmod(0o644)
+    record.write_bytes(record.read_bytes().replace(b"tool", b"fool", 1))
+    assert find_linked(everything, TARGET, store=store, progress=said) is None
+    assert said.said == []
 
 
 def test_two_stores_hold_the_same_bytes(tmp_path: Path, everything: Realised) -> None:

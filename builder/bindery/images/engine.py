@@ -70,6 +70,8 @@ class OciEngine(ContainerEngine):
         self.progress = progress or LogProgress(self.log)
         self.made: Image | None = None
         """The last image that was made."""
+        self.values: BuildValues | None = None
+        """What it was made of, as the buildpack handed it over."""
         self.purpose: Purpose = "make"
         """Whether to make the image, only to plan it, or to say what it would be made of."""
         self.planned: BuildPlan | None = None
@@ -126,7 +128,7 @@ class OciEngine(ContainerEngine):
             if self.purpose == "describe":
                 self.described = describe_locked(values, self.options(), store=store, progress=self.progress)
                 return
-            layout = store_layout(store)
+            layout, self.values = store_layout(store), values
             self.made = make_image(values, name, self.options(), layout=layout, store=store, progress=self.progress)
             yield f"{name}@{self.made.digest}\n"
             if push:

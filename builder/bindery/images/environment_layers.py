@@ -2,7 +2,8 @@
 
 What a layer holds is known without reading a file: paths, digests, modes and links. Their digest is the layer's key,
 and under it the store remembers which blob came of it. Files are compared with their digests while a layer is written,
-so that a damaged store gives an error and not an image.
+so that a damaged store gives an error and not an image. Which keys an environment has is remembered, too: where all are
+known, nothing of it is looked at but the blobs.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from bindery.core import BadInput, ToolFailed, digest_bytes, digest_file, encode_json, write_file
+from bindery.core import BadInput, ToolFailed, digest_bytes, digest_file, encode_json
 from bindery.core.tarstreams import TarMember, link_member
 from bindery.images.compression import COMPRESSORS, compressing_threads, usable_cores
-from bindery.images.documents import Node
 from bindery.images.layer_plan import LayerPlan, plan_layers
 from bindery.images.layers import Layer, write_layer
 from bindery.images.manifest import Descriptor
+from bindery.images.notes import read_note, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from bindery.prefixes.linked_record import LinkedEntry
 
 FORMAT = 1  # of the bytes of environment layers; it is part of every key
-KIND = "layer"
+LIST_FORMAT = 1  # of which files share a layer
+KIND, LIST_KIND = "layer", "environment-layers"
 REST = "environment"
 _MOST_AT_ONCE = 4
 _CHANGED = "is not what it was when it was linked"
@@ -97,15 +99,35 @@ def ensure_environment_layers(
 
     """
     planned = {layer.key: layer for layer in plan_environment(linked, compression)}
-    known = {key: _remembered(key, layer, layout, store) for key, layer in planned.items()}
+    place = _Place(layout, store)
+    known = {key: _remembered(key, layer.title, compression, place) for key, layer in planned.items()}
     missing = {key: layer for key, layer in planned.items() if known[key] is None}
-    made = _make(missing, layout, store, progress) if missing else {}
+    made = _make(missing, place, progress) if missing else {}
+    if linked.digest is not None:
+        listed: dict[str, Json] = {"keys": [*planned], "titles": [layer.title for layer in planned.values()]}
+        write_note(store, LIST_KIND, _list_key(linked, compression), listed)
     return tuple(known[key] or made[key] for key in planned)
 
 
-def _make(
-    missing: Mapping[str, EnvironmentLayer], layout: Layout, store: Store, progress: Progress
-) -> Mapping[str, Layer]:
+def find_environment_layers(
+    linked: LinkedPrefix, layout: Layout, store: Store, compression: Compression = "zstd"
+) -> tuple[Layer, ...] | None:
+    """Return the environment's layers if all were made before and their blobs are there; no file of it is looked at."""
+    note = None if linked.digest is None else read_note(store, LIST_KIND, _list_key(linked, compression))
+    if note is None:
+        return None
+    place = _Place(layout, store)
+    listed = zip(note.texts("keys"), note.texts("titles"), strict=True)
+    found = [_remembered(key, title, compression, place) for key, title in listed]
+    return tuple(layer for layer in found if layer) if all(found) else None
+
+
+def _list_key(linked: LinkedPrefix, compression: Compression) -> str:
+    parts: list[Json] = [LIST_FORMAT, FORMAT, COMPRESSORS[compression].name, linked.target, str(linked.digest)]
+    return digest_bytes(encode_json(parts)).hex
+
+
+def _make(missing: Mapping[str, EnvironmentLayer], place: _Place, progress: Progress) -> Mapping[str, Layer]:
     made: dict[str, Layer] = {}
     stop = threading.Event()
     total = sum(layer.size_bytes for layer in missing.values())
@@ -117,9 +139,7 @@ def _make(
         watch = _Watch(task, stop)
         # The largest first: what is begun last should not take longest.
         order = sorted(missing, key=lambda key: -missing[key].size_bytes)
-        started = {
-            writing.submit(_ensure, key, missing[key], _Place(layout, store), watch, compressing): key for key in order
-        }
+        started = {writing.submit(_ensure, key, missing[key], place, watch, compressing): key for key in order}
         try:
             for future in as_completed(started):
                 made[started[future]] = future.result()
@@ -133,13 +153,13 @@ def _make(
 def _ensure(key: str, layer: EnvironmentLayer, place: _Place, watch: _Watch, compressing: ThreadPoolExecutor) -> Layer:
     with place.store.lock(KIND, key):
         # Another process may have made it while this one waited.
-        found = _remembered(key, layer, place.layout, place.store)
+        found = _remembered(key, layer.title, layer.compression, place)
         if found is None:
             members = (_member(layer, path, entry, watch) for path, entry in layer.entries.items())
             found = write_layer(
                 members, place.layout, title=layer.title, compression=layer.compression, threads=compressing
             )
-            _remember(key, found, place.layout, place.store)
+            _remember(key, found, place)
     return found
 
 
@@ -201,32 +221,29 @@ class _Watched:
         return data
 
 
-def _remembered(key: str, layer: EnvironmentLayer, layout: Layout, store: Store) -> Layer | None:
+def _remembered(key: str, title: str, compression: Compression, place: _Place) -> Layer | None:
     """Return the layer if the store remembers it, and its blob is there, with the bytes that were written."""
-    path = store.path(KIND, key)
-    try:
-        node = Node.of_document(path.read_bytes(), str(path))
-        digest, diff_id = node.digest("digest"), node.digest("diff_id")
-        size_bytes, time_ns = node.number("size_bytes"), node.number("time_ns")
-    except (FileNotFoundError, BadInput):
+    note = read_note(place.store, KIND, key)
+    if note is None:
         return None
-    if not layout.has_blob(digest, size_bytes):
+    digest, diff_id, size_bytes = note.digest("digest"), note.digest("diff_id"), note.number("size_bytes")
+    if not place.layout.has_blob(digest, size_bytes):
         return None
-    blob = layout.blob_path(digest)
-    if blob.stat().st_mtime_ns != time_ns and digest_file(blob) != digest:
+    blob = place.layout.blob_path(digest)
+    if blob.stat().st_mtime_ns != note.number("time_ns") and digest_file(blob) != digest:
         return None
-    media_type = COMPRESSORS[layer.compression].media_type
+    media_type = COMPRESSORS[compression].media_type
     descriptor = Descriptor(media_type=media_type, digest=digest, size_bytes=size_bytes)
-    return Layer(descriptor=descriptor, diff_id=diff_id, title=layer.title)
+    return Layer(descriptor=descriptor, diff_id=diff_id, title=title)
 
 
-def _remember(key: str, made: Layer, layout: Layout, store: Store) -> None:
+def _remember(key: str, made: Layer, place: _Place) -> None:
     blob = made.descriptor.digest
     record: dict[str, Json] = {
         "digest": str(blob),
         "diff_id": str(made.diff_id),
         "size_bytes": made.descriptor.size_bytes,
         # A blob that was touched since is read again before it is believed.
-        "time_ns": layout.blob_path(blob).stat().st_mtime_ns,
+        "time_ns": place.layout.blob_path(blob).stat().st_mtime_ns,
     }
-    write_file(store.path(KIND, key), encode_json(record))
+    write_note(place.store, KIND, key, record)

@@ -54,6 +54,8 @@ class LinkedPrefix:
     python_version: str
     bytecode: str
     archives: Mapping[str, int]
+    digest: Digest | None = None
+    """What identifies all of this in the store that keeps it; None where none does."""
 
 
 def ensure_linked(realised: Realised, target: str, *, store: Store, progress: Progress) -> LinkedPrefix:
@@ -65,8 +67,7 @@ def ensure_linked(realised: Realised, target: str, *, store: Store, progress: Pr
         ToolFailed: fetching, linking or the disk failed.
 
     """
-    interpreter = choose_interpreter(realised)
-    order = MakeOrder(realised=realised, prefix=target, interpreter=interpreter, keeps_bytecode=True)
+    order = _order(realised, target)
     key = _key(order)
     path = store.path(KIND, key)
     record = _read(path) if path.exists() else ""
@@ -80,6 +81,20 @@ def ensure_linked(realised: Realised, target: str, *, store: Store, progress: Pr
         record = decode_record((path / _RECORD).read_bytes(), str(path / _RECORD))
     _say_bytecode(realised, record, progress)
     return _linked(path / _FOLDER, realised, target, record)
+
+
+def find_linked(realised: Realised, target: str, *, store: Store, progress: Progress) -> LinkedPrefix | None:
+    """Return the environment as it was when the store got it, if it has it: none of its files is looked at."""
+    path = store.path(KIND, _key(_order(realised, target)))
+    record = _read_record(path)
+    if record is None:
+        return None
+    _say_bytecode(realised, record, progress)
+    return _linked(path / _FOLDER, realised, target, record)
+
+
+def _order(realised: Realised, target: str) -> MakeOrder:
+    return MakeOrder(realised=realised, prefix=target, interpreter=choose_interpreter(realised), keeps_bytecode=True)
 
 
 def _key(order: MakeOrder) -> str:
@@ -105,12 +120,18 @@ def _build(order: MakeOrder, work: Path, store: Store, progress: Progress) -> No
 
 def _read(path: Path) -> LinkedRecord | str:
     """Return the record of what lies there, or why it is not what was made."""
-    try:
-        record = decode_record((path / _RECORD).read_bytes(), str(path / _RECORD))
-    except (BadInput, OSError):
+    record = _read_record(path)
+    if record is None:
         return f"{path}: its list of files is damaged"
     damaged = find_damage(record.entries, path / _FOLDER)
     return f"{path / _FOLDER}: {damaged[0]} was changed" if damaged else record
+
+
+def _read_record(path: Path) -> LinkedRecord | None:
+    try:
+        return decode_record((path / _RECORD).read_bytes(), str(path / _RECORD))
+    except (BadInput, OSError):
+        return None
 
 
 def _say_bytecode(realised: Realised, record: LinkedRecord, progress: Progress) -> None:
@@ -135,4 +156,5 @@ def _linked(root: Path, realised: Realised, target: str, record: LinkedRecord) -
         python_version=record.python_version,
         bytecode=record.bytecode,
         archives=record.archives,
+        digest=record.digest,
     )

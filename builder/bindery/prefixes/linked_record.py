@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from bindery.core import BadInput, digest_bytes, digest_file, encode_json, parse_json
+from bindery.core import BadInput, digest_bytes, digest_file, encode_json, parse_digest, parse_json
 from bindery.prefixes.tree import PLAIN, Expected, ExpectedBytecode, ExpectedFile, ExpectedLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bindery.core import Json
+    from bindery.core import Digest, Json
     from bindery.prefixes.making import MadeTree
 
 Kind = Literal["file", "link"]
@@ -127,13 +127,14 @@ def _is_same(entry: LinkedEntry, place: Path) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkedRecord:
-    """What the file says."""
+    """What the file says; ``digest`` is what its bytes have, None before there are any."""
 
     entries: LinkedEntries
     variables: Mapping[str, str]
     python_version: str
     bytecode: str
     archives: Mapping[str, int]
+    digest: Digest | None = field(default=None, compare=False)
 
 
 def encode_record(record: LinkedRecord) -> bytes:
@@ -166,6 +167,7 @@ def decode_record(data: bytes, where: str) -> LinkedRecord:
         python_version=str(head["python_version"]),
         bytecode=str(head["bytecode"]),
         archives={name: int(size) for name, size in _texts(head["archives"]).items()},
+        digest=parse_digest(digest.decode()),
     )
 
 

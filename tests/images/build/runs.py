@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 PINS = ROOT / "tests" / "environments" / "wheels" / "small"
 INTERPRETER = "/usr/bin/python3"
 LIMIT_S = 300
-MADE_ANEW = ("images", "layer", "linked", "base-facts", "packages")
+MADE_ANEW = ("images", "layer", "environment-layers", "handed", "linked", "base-facts", "packages")
 """What a store keeps of images and their layers, beside the packages that they are made of."""
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from repo2docker.utils import is_valid_docker_image_name
 
 from bindery.cli import main
 from bindery.core import BadInput, NoProgress, Store, WrongUse
@@ -310,6 +313,36 @@ def test_a_name_that_no_engine_would_take(name: str) -> None:
     assert str(caught.value) == (
         f"{name}: is not a name for an image\n  fix: lower-case letters and digits, such as ocean:2026.11.22"
     )
+
+
+PIECES = [
+    "ocean",
+    "Ocean",
+    "a",
+    "0",
+    "-",
+    "_",
+    "__",
+    ".",
+    "..",
+    "/",
+    ":",
+    ":5000",
+    "localhost",
+    "example.Org",
+    "@",
+    " ",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join))
+def test_names_are_those_that_repo2docker_takes(name: str) -> None:
+    try:
+        check_name(name)
+    except WrongUse:
+        assert not is_valid_docker_image_name(name)
+    else:
+        assert is_valid_docker_image_name(name)
 
 
 def test_a_name_without_a_tag_is_the_latest() -> None:

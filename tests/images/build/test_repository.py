@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bindery.core import BadInput
-from bindery.images.buildpack import digest_repository, read_config_files, repository_members
+from bindery.images.buildpack import digest_repository, list_repository, read_config_files, repository_members
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.images.build.conftest import MakeRepository
 
 HOME = "home/jovyan"
@@ -61,6 +64,22 @@ def test_what_is_ignored_is_left_out_and_what_is_excepted_stays(make_repository:
         {".dockerignore": "*.nc\n!keep.nc\ncache/\n", "big.nc": "", "keep.nc": "", "cache/x": "", "deep/big.nc": ""}
     )
     assert set(listed(folder)) == {".dockerignore", "keep.nc", "deep", "deep/big.nc"}
+
+
+@given(
+    st.sets(
+        st.lists(st.sampled_from(["a", "b ", ".git", ".gitx", "*", "Dockerfile"]), min_size=1, max_size=4).map(tuple)
+    )
+)
+def test_where_nothing_is_ignored_the_same_is_found_as_where_something_is(places: set[tuple[str, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        for place in places:
+            folder.joinpath(*place).mkdir(parents=True, exist_ok=True)
+        (folder / "to-a").symlink_to("a")
+        (folder / "file").touch()
+        files = read_config_files(folder)
+        assert list_repository(files) == list_repository(replace(files, ignored=("matches-nothing",)))
 
 
 def test_an_ignored_folder_is_left_out_even_if_git_is_excepted(make_repository: MakeRepository) -> None:

@@ -61,7 +61,7 @@ class CondaLockBuildPack(BaseImage):
             BadInput: it has both ``binder/`` and ``.binder/``, or apt.txt names what is no package.
 
         """
-        return self.chosen is not None or (self.files.has_environment and not self.files.has_dockerfile)
+        return self.chosen is not None or self.files.is_ours
 
     def values(self, build_args: Mapping[str, str] | None = None, platform: str | None = None) -> BuildValues:
         """Return everything that decides what the image is, as repo2docker's application hands it over.

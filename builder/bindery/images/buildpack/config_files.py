@@ -55,6 +55,11 @@ class ConfigFiles:
         """Whether there is a lock, or pins of wheels."""
         return (self.place / LOCK_NAME).is_file() or any(self.place.glob("wheels-*.txt"))
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the repository is for our buildpack: it has an environment, and no Dockerfile."""
+        return self.has_environment and not self.has_dockerfile
+
     def environment(self) -> Environment:
         """Return the environment that is installed, called what its ``environment.yml`` calls it."""
         return Environment(name=_read_name(self.place / SPEC_NAME), folder=self.place)

@@ -21,10 +21,10 @@ from bindery.images.buildpack.repository import repository_members
 from bindery.images.buildpack.runtime_files import command, entrypoint, runtime_members, with_folders
 from bindery.images.buildpack.values import Identity
 from bindery.images.buildpack.variables import image_variables
-from bindery.images.environment_layers import ensure_environment_layers
+from bindery.images.environment_layers import ensure_environment_layers, find_environment_layers
 from bindery.images.layers import write_layer
 from bindery.images.materials import ensure_sbom
-from bindery.prefixes import ensure_linked
+from bindery.prefixes import ensure_linked, find_linked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +79,17 @@ def make_image(
         ToolFailed: a tool, the network or the disk failed.
 
     """
-    parts = describe_image(values, options, layout=layout, store=store, progress=progress)
-    packing = options.compression
+    ground = _ground(values, options, layout, store, progress)
+    packing, target = options.compression, values.place.prefix
+    linked = find_linked(ground.realised, target, store=store, progress=progress)
+    environment = find_environment_layers(linked, layout, store, packing) if linked else None
+    if linked is None or environment is None:
+        linked = ensure_linked(ground.realised, target, store=store, progress=progress)
+        environment = ensure_environment_layers(linked, layout, store, progress, packing)
+    parts = _describe(values, options, ground, linked)
     layers = (
         write_layer(parts.runtime, layout, title="runtime", compression=packing),
-        *ensure_environment_layers(parts.linked, layout, store, progress, packing),
+        *environment,
         write_layer(parts.repository, layout, title="repository", compression=packing),
     )
     image = assemble_image(replace(parts.recipe, layers=layers), layout, name)
@@ -102,6 +108,22 @@ def describe_image(
         ToolFailed: a tool, the network or the disk failed.
 
     """
+    ground = _ground(values, options, layout, store, progress)
+    linked = ensure_linked(ground.realised, values.place.prefix, store=store, progress=progress)
+    return _describe(values, options, ground, linked)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ground:
+    """What is settled before the environment is linked; ``base_name`` is what the base was asked for as."""
+
+    realised: Realised
+    base: Image
+    base_name: str
+    facts: BaseFacts
+
+
+def _ground(values: BuildValues, options: MakingOptions, layout: Layout, store: Store, progress: Progress) -> _Ground:
     refuse_running(values)
     realised = realise(
         values.environment,
@@ -112,8 +134,11 @@ def describe_image(
         progress=progress,
     )
     base, base_name = _base(values, options, layout, store, progress)
-    facts = ensure_base_facts(base, store)
-    linked = ensure_linked(realised, values.place.prefix, store=store, progress=progress)
+    return _Ground(realised=realised, base=base, base_name=base_name, facts=ensure_base_facts(base, store))
+
+
+def _describe(values: BuildValues, options: MakingOptions, ground: _Ground, linked: LinkedPrefix) -> ImageParts:
+    realised, base, facts = ground.realised, ground.base, ground.facts
     identity = Identity(
         environment=values.environment.name,
         release=realised.release or "",
@@ -135,7 +160,7 @@ def describe_image(
             env=variables,
             labels={**base.config.labels, **values.labels, **image_labels(identity, base.digest)},
             annotations=image_annotations(
-                identity, base_name, base.digest, (values.source, values.revision), options.compression
+                identity, ground.base_name, base.digest, (values.source, values.revision), options.compression
             ),
             entrypoint=entrypoint(facts),
             cmd=command(linked.entries),

@@ -21,6 +21,10 @@ _URL = re.compile(r"(?:https?|ssh|git|file)://|[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:")
 _PATHS = ("/", "./", "../", "~/")
 _FOREIGN = re.compile(r"[^a-z0-9._-]+")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+# repo2docker takes the same names, and those with a digest; to ask it takes longer than a build with nothing to do.
+_HOST = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?"
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::{_TAG.pattern})?")
 LATEST = "latest"
 
 
@@ -95,10 +99,7 @@ def check_name(name: str) -> str:
         WrongUse: engines and registries would not take it.
 
     """
-    # repo2docker's own check, so that what passes here passes there.
-    from repo2docker.utils import is_valid_docker_image_name  # noqa: PLC0415
-
-    if "@" in name or not is_valid_docker_image_name(name):
+    if not _IMAGE.fullmatch(name):
         raise WrongUse("is not a name for an image", name, "lower-case letters and digits, such as ocean:2026.11.22")
     return name if ":" in name.rpartition("/")[2] else f"{name}:{LATEST}"
 
