@@ -24,7 +24,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Prefixes": ("install", "shell", "verify"),
     "Wheel channels": ("channel",),
     "Images": ("build", "push", "pull", "load"),
-    "Singularity and HPC": ("site",),
+    "Singularity and HPC": ("sif", "site"),
     "Notebooks": ("test",),
 }
 OUR_BUG = 70
