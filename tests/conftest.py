@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from tests.testbed.apptainer import Apptainer, unpack_apptainer
+from tests.testbed.pbs import Pbs, run_pbs
 from tests.testbed.slurm import Slurm, run_slurm
+from tests.testbed.sshd import Sshd, run_sshd
 from tests.testbed.users import User, make_user
 
 from bindery.core import Store
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parent.parent
-AS_ROOT = frozenset({"apptainer", "running_slurm"})
+AS_ROOT = frozenset({"apptainer", "running_pbs", "running_slurm", "sshd"})
 """Fixtures that only root has; what comes from another suite of Debian is unpacked by root."""
 ALLOWED_SKIPS = Path(__file__).with_name("allowed-skips.txt")
 
@@ -186,3 +188,30 @@ def slurm(running_slurm: Slurm) -> Iterator[Slurm]:
     """Return a real Slurm without jobs; what a test leaves in it is cancelled."""
     yield running_slurm
     running_slurm.cancel_all()
+
+
+@pytest.fixture(scope="session")
+def running_pbs() -> Iterator[Pbs]:
+    """Return a small PBS that all tests share."""
+    with run_pbs() as running:
+        yield running
+
+
+@pytest.fixture
+def pbs(running_pbs: Pbs) -> Iterator[Pbs]:
+    """Return a small PBS without jobs; what a test leaves in it is deleted."""
+    yield running_pbs
+    running_pbs.delete_all()
+
+
+@pytest.fixture
+def qsub_bin(pbs: Pbs) -> Path:
+    """Return the folder with qsub, qdel and qstat, to be put on PATH."""
+    return pbs.bin
+
+
+@pytest.fixture(scope="session")
+def sshd(tester: User) -> Iterator[Sshd]:
+    """Return an ssh server on loopback, into which whoever tests can log in as ``tester``."""
+    with run_sshd(tester) as running:
+        yield running

@@ -51,10 +51,9 @@ def confined(
 
 @contextmanager
 def open_folder(kind: str) -> Iterator[Path]:
-    """Give a folder that all users can read, one of a kind in a process; what killed runs left is removed first."""
+    """Give a folder that all users can read; what killed runs left of its kind is removed first."""
     remove_leftovers(kind)
-    folder = Path(tempfile.gettempdir()) / f"bindery-{kind}-{os.getpid()}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"bindery-{kind}-{os.getpid()}-"))
     try:
         folder.chmod(0o755)
         yield folder
@@ -65,6 +64,6 @@ def open_folder(kind: str) -> Iterator[Path]:
 def remove_leftovers(kind: str) -> None:
     """Remove the folders of that kind whose process is no longer there."""
     for folder in Path(tempfile.gettempdir()).glob(f"bindery-{kind}-*"):
-        found = re.fullmatch(rf"bindery-{kind}-(\d+)", folder.name)
+        found = re.fullmatch(rf"bindery-{kind}-(\d+)-\w+", folder.name)
         if found and not Path("/proc", found[1]).exists():
             shutil.rmtree(folder, ignore_errors=True)
