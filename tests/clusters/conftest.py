@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.conftest import ROOT, find_python
 
 from bindery.clusters import ClusterSize, LocalCluster, start_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+
+    from bindery.core import Store
 
 SMALL = ClusterSize(workers=2, threads_per_worker=1, memory_per_worker="1GiB")
 
@@ -28,6 +32,21 @@ class RunClient(Protocol):
 def environment_python(stack_python: Callable[[str], Path]) -> Path:
     """Return the Python of an environment with the whole stack."""
     return stack_python("3.11")
+
+
+@pytest.fixture(scope="session")
+def hpc_python(test_store: Store) -> Path:
+    """Return the Python of ``environments/hpc``, as ``bindery install`` makes it."""
+    install = ["install", "hpc", "--packages", "wheels", "--python", str(find_python("3.11")), "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bindery", *install],
+        cwd=ROOT,
+        env={**os.environ, "BINDERY_STORE": str(test_store.root)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Path(done.stdout.rstrip("\n")) / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

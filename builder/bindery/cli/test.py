@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 
 from bindery.cli.display import make_progress
 from bindery.cli.options import json_option, packages_option, python_option, quiet_option
+from bindery.cli.test_place import read_place, refuse_places
 from bindery.core import BadInput, BinderyError, Json, Settings, WrongUse, default_store, encode_json, read_settings
 from bindery.core import write_file as write
 
@@ -44,6 +45,12 @@ MOST_JOBS = 4
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of each worker.")
 @click.option("--memory", metavar="SIZE", help="Memory of each worker: 2GiB.")
 @click.option("--scheduler", metavar="ADDRESS", help="Compute on a Dask scheduler that is running already.")
+@click.option("--site", metavar="NAME|FILE", help="Compute on workers that are jobs of this site's queue.")
+@click.option(
+    "--sif",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A Singularity file for the site's workers; without --site, or where jobs are submitted by ssh, for all.",
+)
 @click.option(
     "--jobs", "-j", type=click.IntRange(1), metavar="N", help="Notebooks at a time. Default: one per core, at most 4."
 )
@@ -74,6 +81,8 @@ def command(  # noqa: PLR0913 - one per option
     threads: int | None,
     memory: str | None,
     scheduler: str | None,
+    site: str | None,
+    sif: Path | None,
     jobs: int | None,
     timeout: float | None,
     texts: tuple[tuple[str, str], ...],
@@ -99,13 +108,10 @@ def command(  # noqa: PLR0913 - one per option
     parameters = read_parameters((*texts, *raw), typed)
     refuse_combinations(prefix, environment, scheduler, (workers, threads, memory), update=update, given=parameters)
     progress, settings = make_progress(quiet=quiet), read_settings(Path.cwd())
+    place = read_place(settings, site, sif)
+    refuse_places(place, prefix, environment, scheduler, (threads, memory))
     collected = collect_notebooks(settings, notebooks)
     refuse_unknown([one for one in collected if isinstance(one, Notebook)], parameters)
-    target = find_target(settings, collected, prefix, environment, packages, interpreter, progress)
-    if imports:
-        return show_imports(settings, collected, target, as_json=as_json)
-    from bindery.cli.test_table import make_observer  # noqa: PLC0415
-
     own = settings.test
     options = RunOptions(
         size=ClusterSize(
@@ -117,10 +123,21 @@ def command(  # noqa: PLR0913 - one per option
         timeout_s=timeout,
         parameters=parameters,
         scheduler=scheduler,
+        site=place.site,
+        sif=place.sif,
+        scratch=place.scratch,
     )
-    remove_old_report(report)
-    observer = make_observer(quiet=quiet)
-    with stopped_like_ctrl_c():
+    with stopped_like_ctrl_c(), ExitStack() as held:
+        if place.is_inside:
+            target = held.enter_context(place.open_target())
+        else:
+            target = find_target(settings, collected, prefix, environment, packages, interpreter, progress)
+        if imports:
+            return show_imports(settings, collected, target, as_json=as_json)
+        from bindery.cli.test_table import make_observer  # noqa: PLC0415
+
+        remove_old_report(report)
+        observer = make_observer(quiet=quiet)
         run = run_notebooks(
             settings,
             collected,

@@ -8,9 +8,10 @@ import threading
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import IO, TYPE_CHECKING
 
-from bindery.core import ToolFailed, start_process, stop_process
+from bindery.core import BadInput, CheckFailed, ToolFailed, start_process, stop_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,8 @@ class Conversation:
 
         Raises:
             ToolFailed: it refused, it ended, or it took longer than the limit.
+            BadInput: the environment lacks what the request needs.
+            CheckFailed: what was checked on the way does not hold.
 
         """
         verb = request["do"]
@@ -69,15 +72,24 @@ class Conversation:
             self._readers[1].join(STOP_S)
             raise ToolFailed(f"{verb}: it ended with status {status}{self._last_lines()}", self._where)
         reply: dict[str, Json] = json.loads(line)
+        if "kind" in reply:
+            error = {"check": CheckFailed, "input": BadInput}.get(str(reply["kind"]), ToolFailed)
+            raise error(str(reply["error"]), str(reply["where"]), str(reply["fix"]))
         if "error" in reply:
             raise ToolFailed(f"{verb}: {reply['error']}{self._last_lines()}", self._where)
         return reply["ok"]
 
-    def close(self) -> None:
-        """End the process and everything that it started. May be called again."""
+    def close(self, ending_s: float = 0.0) -> None:
+        """End the process and everything that it started. May be called again.
+
+        ``ending_s`` is how long it may take to end by itself.
+        """
         if self._process.stdin is not None and not self._process.stdin.closed:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()  # it kills its group when its stdin ends
+        if ending_s:
+            with suppress(TimeoutExpired):
+                self._process.wait(ending_s)
         stop_process(self._process, STOP_S)
         for reader in self._readers:
             reader.join(STOP_S)

@@ -5,41 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 from bindery.clusters.certificates import make_certificates
 from bindery.clusters.conversation import Conversation
-from bindery.clusters.metrics import ClusterMetrics, MemorySample, TaskSpan
+from bindery.clusters.running import RunningCluster, StartingCluster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
+    from bindery.clusters.running import Started
     from bindery.core import Json
 
 SOCKET_PATH_LIMIT = 100  # of 107 that Linux has, and 103 that macOS has
 START_LIMIT_S = 120.0
-ANSWER_LIMIT_S = 60.0
-
-
-class _Started(TypedDict):
-    address: str
-    dashboard: str | None
-    workers: int
-
-
-class _Counts(TypedDict):
-    graphs: int
-    tasks_submitted: int
-    tasks_done: dict[str, int]
-    tasks_failed: int
-    output_bytes_by_prefix: dict[str, int]
-    transferred_bytes: int
-    peak_memory_bytes: int
-    spans: list[tuple[str, int, str, str, float, float]]
-    memory: list[tuple[float, int, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,105 +39,17 @@ class ClusterSize:
         )
 
 
-class LocalCluster:
+class LocalCluster(RunningCluster):
     """A scheduler and workers that are processes of the environment under test; see ``Cluster`` for the verbs."""
 
-    def __init__(
-        self, conversation: Conversation, started: _Started, size: ClusterSize, tls: Mapping[str, str]
-    ) -> None:
-        self._conversation = conversation
+    def __init__(self, conversation: Conversation, started: Started, size: ClusterSize, tls: Mapping[str, str]) -> None:
+        super().__init__(conversation, started, tls)
         self._size = size
-        self.address = started["address"]
-        self.dashboard = started["dashboard"]
-        self.environ: Mapping[str, str] = {"DASK_SCHEDULER_ADDRESS": self.address, **tls}
 
     @property
     def description(self) -> str:
         """The cluster in words."""
         return f"{self._size}, on this machine"
-
-    @property
-    def pid(self) -> int:
-        """The scheduler's process, which leads the group of all the cluster's processes."""
-        return self._conversation.pid
-
-    def scale(self, workers: int) -> None:
-        """Have it grow or shrink to this many workers; they come and go in the background."""
-        self._ask({"do": "scale", "workers": workers})
-
-    def adapt(self, minimum: int, maximum: int) -> None:
-        """Have it choose the number of workers between the two by its load."""
-        self._ask({"do": "adapt", "minimum": minimum, "maximum": maximum})
-
-    def metrics(self, client_name: str) -> ClusterMetrics:
-        """Return what the clients with this ``DASK_CLIENT_NAME`` had it do; zeros if there were none."""
-        counts = cast("_Counts", self._ask({"do": "metrics", "client": client_name}))
-        return ClusterMetrics(
-            graphs=counts["graphs"],
-            tasks_submitted=counts["tasks_submitted"],
-            tasks_done=counts["tasks_done"],
-            tasks_failed=counts["tasks_failed"],
-            output_bytes=sum(counts["output_bytes_by_prefix"].values()),
-            output_bytes_by_prefix=counts["output_bytes_by_prefix"],
-            transferred_bytes=counts["transferred_bytes"],
-            peak_memory_bytes=counts["peak_memory_bytes"],
-            spans=tuple(
-                TaskSpan(worker=worker, thread=thread, prefix=prefix, action=action, start_s=start, stop_s=stop)
-                for worker, thread, prefix, action, start, stop in counts["spans"]
-            ),
-            memory=tuple(
-                MemorySample(time_s=time_s, used_bytes=used, spilled_bytes=spilled)
-                for time_s, used, spilled in counts["memory"]
-            ),
-        )
-
-    def evict(self, client_name: str) -> None:
-        """Forget the clients of this name; workers still busy for them are restarted."""
-        self._ask({"do": "evict", "client": client_name})
-
-    def stop(self) -> None:
-        """End the scheduler and all workers. May be called again."""
-        self._conversation.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop."""
-        self.stop()
-
-    def _ask(self, request: dict[str, Json]) -> Json:
-        return self._conversation.ask(request, ANSWER_LIMIT_S)
-
-
-class StartingCluster:
-    """A cluster whose process runs, and whose workers may not have come up yet. ``stop`` works from any thread."""
-
-    def __init__(
-        self, conversation: Conversation, request: dict[str, Json], size: ClusterSize, tls: Mapping[str, str]
-    ) -> None:
-        self._conversation, self._request, self._size, self._tls = conversation, request, size, tls
-
-    def finish(self, limit_s: float = START_LIMIT_S) -> LocalCluster:
-        """Return the cluster once all workers are there.
-
-        Raises:
-            ToolFailed: a worker did not come up in time, or the process ended; with the last lines of its stderr.
-
-        """
-        try:
-            started = cast("_Started", self._conversation.ask(self._request, limit_s))
-        except BaseException:
-            self.stop()
-            raise
-        return LocalCluster(self._conversation, started, self._size, self._tls)
-
-    def stop(self) -> None:
-        """End all that was started. May be called again."""
-        self._conversation.close()
 
 
 def begin_cluster(
@@ -167,7 +59,7 @@ def begin_cluster(
     size: ClusterSize,
     folder: Path,
     python_path: tuple[Path, ...] = (),
-) -> StartingCluster:
+) -> StartingCluster[LocalCluster]:
     """Return a cluster that is coming up.
 
     ``python`` is the environment's, ``environ`` what its processes see. ``folder`` is made (0700) and holds the
@@ -198,7 +90,12 @@ def begin_cluster(
         "python_path": [str(path) for path in python_path],
     }
     conversation = Conversation(python, {**environ, **tls}, folder)
-    return StartingCluster(conversation, request, size, certificates.environ("CLIENT"))
+
+    def come_up(limit_s: float | None) -> LocalCluster:
+        started = cast("Started", conversation.ask(request, START_LIMIT_S if limit_s is None else limit_s))
+        return LocalCluster(conversation, started, size, certificates.environ("CLIENT"))
+
+    return StartingCluster(come_up, conversation.close)
 
 
 def _choose_method(environ: Mapping[str, str]) -> str:

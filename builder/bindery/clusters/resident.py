@@ -3,12 +3,16 @@
 Requests come as JSON, one a line, on stdin; each gets one line of JSON on stdout: ``{"ok": …}`` or ``{"error": …}``.
 
     {"do": "start", "workers": 2, "threads": 1, "memory": "2GiB", "folder": "/…", "python_path": ["/…"]}
+    {"do": "submit", "kind": "slurm", "workers": 2, "options": {…}, "list": ["squeue", …], "cancel": ["scancel", …], …}
+    {"do": "identity"}
     {"do": "connect", "address": "tls://…"}
     {"do": "scale", "workers": 4}      {"do": "adapt", "minimum": 1, "maximum": 8}
     {"do": "metrics", "client": "…"}   {"do": "evict", "client": "…"}   {"do": "stop"}
 
-When stdin ends, for whatever reason, this process kills its process group, and so every worker. TLS and everything
-else that Dask lets its configuration decide comes from DASK_* variables.
+When stdin ends, for whatever reason, or this process is told to end, it cancels its jobs and kills its process group,
+and so every worker. TLS and everything else that Dask lets its configuration decide comes from DASK_* variables.
+``submit`` has workers be jobs of a batch queue (``resident_jobs.py``): ``options`` are dask-jobqueue's own, ``list``
+and ``cancel`` are commands that print and cancel the jobs, ``refusals`` is the folder where workers say why they ended.
 """
 
 # mypy: ignore-errors
@@ -18,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import queue
@@ -26,6 +31,7 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distributed import Client, LocalCluster, Security
@@ -34,6 +40,7 @@ from tornado.ioloop import PeriodicCallback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from types import ModuleType
 
     from distributed import Scheduler
     from distributed.scheduler import TaskState
@@ -222,29 +229,40 @@ class Resident:
     def __init__(self) -> None:
         self.cluster: LocalCluster | None = None
         self.ledger: Ledger | None = None
+        self.jobs = None
 
     def answer(self, request: dict[str, object]) -> object:
         """Do what the request says and return what is to be said of it."""
         verb = request.pop("do")
-        if verb == "start":
-            return self.start(request)
-        if verb == "connect":
-            return connect(request)
+        first = {"start": self.start, "submit": self.submit, "connect": connect, "identity": read_identity}
+        later = {"scale": self.scale, "adapt": self.adapt, "metrics": self.metrics, "evict": self.evict}
+        if verb in first:
+            return first[verb](request)
+        if verb not in later:
+            message = f"there is no request {verb!r}"
+            raise RuntimeError(message)
         if self.cluster is None or self.ledger is None:
             message = f"{verb}: there is no cluster of mine"
             raise RuntimeError(message)
-        if verb == "scale":
-            self.cluster.scale(request["workers"])
-            return None
-        if verb == "adapt":
-            self.cluster.adapt(minimum=request["minimum"], maximum=request["maximum"])
-            return None
-        if verb == "metrics":
-            return self.cluster.sync(on_loop(self.ledger.report), str(request["client"]))
-        if verb == "evict":
-            return self.cluster.sync(self.ledger.evict, str(request["client"]))
-        message = f"there is no request {verb!r}"
-        raise RuntimeError(message)
+        return later[verb](request)
+
+    def scale(self, request: dict[str, object]) -> None:
+        """Have this many workers."""
+        (self.jobs or self.cluster).scale(request["workers"])
+
+    def adapt(self, request: dict[str, object]) -> None:
+        """Have as many workers as are needed."""
+        (self.jobs or self.cluster).adapt(minimum=request["minimum"], maximum=request["maximum"])
+
+    def metrics(self, request: dict[str, object]) -> object:
+        """Return what the clients of this name had the cluster do."""
+        if self.jobs is not None:
+            self.jobs.check()
+        return self.cluster.sync(on_loop(self.ledger.report), str(request["client"]))
+
+    def evict(self, request: dict[str, object]) -> object:
+        """Forget the clients of this name."""
+        return self.cluster.sync(self.ledger.evict, str(request["client"]))
 
     def start(self, request: dict[str, object]) -> dict[str, object]:
         """Start the scheduler and its workers, all of them, and count from now on."""
@@ -263,6 +281,17 @@ class Resident:
             processes=True,
         )
         self.cluster.wait_for_workers(request["workers"])
+        return self.started()
+
+    def submit(self, request: dict[str, object]) -> dict[str, object]:
+        """Start a scheduler here and its workers in jobs, all of them, and count from now on."""
+        self.jobs = load("resident_jobs").Jobs(request)
+        self.cluster = self.jobs.cluster
+        self.jobs.start(request["workers"])
+        return self.started()
+
+    def started(self) -> dict[str, object]:
+        """Count from now on, and say where the scheduler is."""
         scheduler = self.cluster.scheduler
         self.ledger = self.cluster.sync(on_loop(Ledger), scheduler)
         # bokeh may be missing from an environment, and then there is no dashboard.
@@ -287,22 +316,38 @@ def connect(request: dict[str, object]) -> dict[str, object]:
         return {"workers": len(workers), "threads": threads}
 
 
-def read_requests() -> Iterator[dict[str, object]]:
+def read_identity(request: dict[str, object]) -> object:
+    """Return what is installed here."""
+    del request
+    return load("identity").read_identity()
+
+
+def load(name: str) -> ModuleType:
+    """Return the script of this name beside this one; its folder is Bindery's, and must not be one to import from."""
+    spec = importlib.util.spec_from_file_location(f"bindery_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read_requests(resident: Resident) -> Iterator[dict[str, object]]:
     """Yield requests as they come; when no more can come, end this process and all that it started."""
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read() -> None:
         for line in sys.stdin:
             lines.put(line)
-        end_group()
+        end_group(resident)
 
     threading.Thread(target=read, daemon=True).start()
     while True:
         yield json.loads(lines.get())
 
 
-def end_group() -> None:
-    """Kill this process and every process that it started."""
+def end_group(resident: Resident) -> None:
+    """Cancel the jobs, if there are any, and kill this process and every process that it started."""
+    if resident.jobs is not None:
+        resident.jobs.cancel()
     os.killpg(0, signal.SIGKILL)
 
 
@@ -313,14 +358,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not look like an answer
     resident = Resident()
-    for request in read_requests():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: end_group(resident))
+    for request in read_requests(resident):
         if request.get("do") == "stop":
-            end_group()
+            end_group(resident)
         try:
             reply: dict[str, object] = {"ok": resident.answer(request)}
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             traceback.print_exc()
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            reply = getattr(error, "reply", {"error": f"{type(error).__name__}: {error}"})
         with contextlib.suppress(BrokenPipeError):
             answers.write(json.dumps(reply) + "\n")
             answers.flush()

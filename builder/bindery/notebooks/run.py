@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindery.clusters import ClusterSize, begin_cluster, connect_cluster
+from bindery.clusters import ClusterSize, JobWorkers, begin_cluster, begin_job_cluster, connect_cluster
 from bindery.core import disk_errors, encode_json, write_file
 from bindery.notebooks.assemble import (
     assemble_result,
@@ -34,25 +34,33 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from bindery.clusters import Cluster, StartingCluster
+    from bindery.clusters import Cluster, JobCluster, LocalCluster, StartingCluster
     from bindery.core import Json, Progress, Settings
     from bindery.notebooks.collect import UnreadableNotebook
     from bindery.notebooks.observer import Observer
     from bindery.notebooks.session import Session
     from bindery.notebooks.target import Target
+    from bindery.sif.sites import Site
 
 MODULES = "data"  # the folder beside the notebooks whose modules make their inputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """How notebooks are run. None as a limit: what ``bindery.toml`` says of each. ``scheduler`` replaces a cluster."""
+    """How notebooks are run. None as a limit: what ``bindery.toml`` says of each. ``scheduler`` replaces a cluster.
+
+    On a ``site``, workers are jobs, in ``sif`` if there is one, else in the target's prefix; what is temporary is then
+    made in ``scratch``, which all nodes see.
+    """
 
     size: ClusterSize
     jobs: int
     timeout_s: float | None = None
     parameters: Mapping[str, Json] = field(default_factory=dict)
     scheduler: str | None = None
+    site: Site | None = None
+    sif: Path | None = None
+    scratch: Path | None = None
 
 
 def run_notebooks(  # noqa: PLR0913 - what to run, where, how, and who is told
@@ -68,11 +76,12 @@ def run_notebooks(  # noqa: PLR0913 - what to run, where, how, and who is told
     """Return what became of the notebooks, in their order. The executed ones are put into ``executed_folder``.
 
     Raises:
+        CheckFailed: the workers are not of the environment that the kernels are of.
         ToolFailed: the environment's Python does not run, the cluster does not come up, or the disk is full.
 
     """
     started_epoch_s, begin_s = int(time.time()), time.monotonic()
-    with make_workplace() as workplace, disk_errors(workplace):
+    with make_workplace(options.scratch) as workplace, disk_errors(workplace):
         run = _Run(settings, target, options, workplace, executed_folder, progress, observer)
         try:
             results, tried, cluster = run.execute(notebooks)
@@ -130,7 +139,7 @@ class _Run:
         self._sessions: set[Session] = set()
         self._guard = threading.Lock()
         self._stopping = False
-        self._starting: StartingCluster | None = None
+        self._starting: StartingCluster[LocalCluster | JobCluster] | None = None
         self._cluster: Cluster | None = None
         self._pool = ThreadPoolExecutor(max_workers=max(2, options.jobs), thread_name_prefix="bindery")
 
@@ -180,7 +189,17 @@ class _Run:
         if options.scheduler is not None:
             folder.mkdir()
             return self._pool.submit(connect_cluster, python, environ, options.scheduler, folder=folder)
-        self._starting = begin_cluster(python, environ, size=options.size, folder=folder, python_path=(self._modules,))
+        modules = (self._modules,)
+        if options.site is not None:
+            jobs = JobWorkers(
+                site=options.site, workers=options.size.workers, sif=options.sif, folders=(self._workplace,)
+            )
+            digest = self._target.lock_digest
+            self._starting = begin_job_cluster(
+                python, environ, jobs, lock_digest=digest, folder=folder, python_path=modules
+            )
+        else:
+            self._starting = begin_cluster(python, environ, size=options.size, folder=folder, python_path=modules)
         return self._pool.submit(self._starting.finish)
 
     def _execute_all(self, notebooks: Sequence[Notebook]) -> dict[str, NotebookResult]:

@@ -1,0 +1,96 @@
+"""Where ``bindery test`` runs: on this machine, inside a SIF, or with workers that are jobs of a site."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bindery.core import BadInput, WrongUse, disk_errors
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from bindery.core import Settings
+    from bindery.notebooks import Target
+    from bindery.sif.sites import Site
+
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TestPlace:
+    """The site, if workers are jobs; the SIF, if there is one; the site's scratch, which all its nodes see."""
+
+    __test__ = False  # pytest would collect it
+    site: Site | None = None
+    sif: Path | None = None
+    scratch: Path | None = None
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether kernels and scheduler run inside the SIF as well."""
+        return self.sif is not None and (self.site is None or self.site.submit == "ssh")
+
+    def open_target(self) -> AbstractContextManager[Target]:
+        """Return a context that holds the inside of the SIF as what notebooks are tested in."""
+        from bindery.notebooks.sif_target import open_sif_target  # noqa: PLC0415 - seldom needed
+
+        assert self.sif is not None, "only where is_inside holds"  # noqa: S101 - the caller has asked
+        return open_sif_target(self.sif, self.site, self.scratch or Path(tempfile.gettempdir()), os.environ)
+
+
+def read_place(settings: Settings, site: str | None, sif: Path | None) -> TestPlace:
+    """Return what the two options say.
+
+    Raises:
+        BadInput: there is no such site or file, or the site's scratch is none here.
+        WrongUse: the site wants a SIF and there is none.
+
+    """
+    if sif is not None and not sif.is_file():
+        raise BadInput("there is no such file", str(sif), "make it: bindery sif IMAGE -o FILE")
+    file = None if sif is None else sif.absolute()
+    if site is None:
+        return TestPlace(sif=file)
+    from bindery.sif.sites import read_site  # noqa: PLC0415 - seldom needed
+
+    found = read_site(site, settings.root)
+    if found.submit == "ssh" and file is None:
+        raise WrongUse(f"{found.name} submits by ssh from inside a SIF: name it with --sif")
+    return TestPlace(site=found, sif=file, scratch=_open_scratch(found))
+
+
+def refuse_places(
+    place: TestPlace, prefix: Path | None, environment: str | None, scheduler: str | None, size: tuple[object, ...]
+) -> None:
+    """Refuse options that contradict the place; ``size`` is the threads and memory of a worker.
+
+    Raises:
+        WrongUse: they do.
+
+    """
+    if place.site is not None and scheduler is not None:
+        raise WrongUse("--site and --scheduler exclude each other: each says where workers are")
+    if place.site is not None and any(size):
+        raise WrongUse(f"--threads and --memory are for workers of ours: those of {place.site.name} are in its file")
+    if place.sif is not None and scheduler is not None:
+        raise WrongUse("--sif and --scheduler exclude each other: the workers are somebody else's")
+    if place.is_inside and (prefix is not None or environment is not None):
+        raise WrongUse("everything runs inside the SIF: leave --prefix and --environment out")
+
+
+def _open_scratch(site: Site) -> Path:
+    text = os.path.expandvars(site.scratch)
+    unset = _VARIABLE.search(text)
+    if unset:
+        raise BadInput(
+            f"scratch names {unset[0]}, which is not set here", str(site.path), "set it, or write the folder"
+        )
+    folder = Path(text)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
