@@ -78,6 +78,9 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
         render("modulefile.lua.j2", f"{module}.lua"),
         *(render(f"{job}.sh.j2", f"jobs/{job}.sh", 0o755, directives=job_directives(site, job)) for job in _JOBS),
     ]
+    # A virtual environment's Python looks beside the programs for what belongs to them.
+    prefix = PurePosixPath(contents.bin_folder).parent
+    files += [SiteFile(path=PurePosixPath(name), target=str(prefix / name)) for name in ("include", "lib", "share")]
     for program in contents.programs:
         inside = PurePosixPath(contents.bin_folder, program)
         files.append(render("program.j2", f"bin/{program}", 0o755, program=program))
