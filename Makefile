@@ -10,6 +10,8 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Of the tests: they start clusters, an engine and more, so that the processors are busy with fewer than one each.
+PROCESSES ?= 2
 ARGS ?=
 
 # Some machines set it for all programs: then each of the many processes of a run would compile what it imports anew.
@@ -32,7 +34,7 @@ test: $(STAMP) ## the tests; as root with everything they need, else it says wha
 	  echo "make test: leaves out the tests marked testbed, which need the packages above"; \
 	  left_out="not testbed"; \
 	}; \
-	$(BIN)/python -m pytest $${left_out:+-m "$$left_out"} $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) $${left_out:+-m "$$left_out"} $(ARGS)
 
 testbed: $(STAMP) ## install what the tests need from the distribution (root)
 	@$(BIN)/python tests/testbed/install.py

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.schedule import make_scheduler
 from tests.testbed.apptainer import Apptainer, unpack_apptainer
 from tests.testbed.pbs import Pbs, run_pbs
 from tests.testbed.slurm import Slurm, run_slurm
@@ -95,7 +96,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what runs in its background so, and the programs that we interrupt would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if os.environ.get("CI"):
+    # Where several processes share a run, the one that hears of all tests holds the rule.
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(NoSkips(parse_allowed_skips(ALLOWED_SKIPS.read_text(encoding="utf-8"))))
 
 
@@ -106,6 +108,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [one for one in items if AS_ROOT & set(getattr(one, "fixturenames", ()))]
     items[:] = [one for one in items if one not in left_out]
     config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Have several processes share a run so that what is dear is started once."""
+    return make_scheduler(config, log)
 
 
 def user_cache(environ: Mapping[str, str]) -> Path:

@@ -22,7 +22,12 @@ def test_other():
 
 
 def run_pytest(
-    folder: Path, *, decorator: str = "", body: str = "pass", allowed: str = "", ci: str = "true"
+    folder: Path,
+    *words: str,
+    decorator: str = "",
+    body: str = "pass",
+    allowed: str = "",
+    ci: str = "true",
 ) -> tuple[int, str]:
     tests = folder / "tests"
     tests.mkdir()
@@ -30,7 +35,7 @@ def run_pytest(
     (tests / "allowed-skips.txt").write_text(allowed, encoding="utf-8")
     (tests / "test_one.py").write_text(MODULE.format(decorator=decorator, body=body), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, tests],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, tests, *words],
         env={"CI": ci, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=folder,
         capture_output=True,
@@ -58,6 +63,22 @@ def test_a_skip_fails_the_run_in_ci_and_is_named(tmp_path: Path, decorator: str,
     status, output = run_pytest(tmp_path, decorator=decorator, body=body)
     assert status == 1
     assert f"skipped in CI, and not in tests/allowed-skips.txt: tests/test_one.py::test_other: {why}" in output
+
+
+@pytest.mark.parametrize(
+    ("decorator", "body", "why"),
+    [
+        ("", "pytest.skip('no browser')", "::test_other: Skipped: no browser"),
+        ("@pytest.mark.xfail(reason='a bug')", "assert False", "::test_other: a bug"),
+        ("pytest.importorskip('no_such_module')", "pass", ": Skipped: could not import 'no_such_module': "),
+    ],
+)
+def test_a_skip_fails_a_run_that_several_processes_share(tmp_path: Path, decorator: str, body: str, why: str) -> None:
+    status, output = run_pytest(tmp_path, "-n", "2", decorator=decorator, body=body)
+    assert status != 0
+    said = [line for line in output.splitlines() if line.startswith("skipped in CI")]
+    assert len(said) == 1, output
+    assert said[0].startswith(f"skipped in CI, and not in tests/allowed-skips.txt: tests/test_one.py{why}")
 
 
 def test_a_module_that_skips_itself_fails_the_run_in_ci(tmp_path: Path) -> None:
