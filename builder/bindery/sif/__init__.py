@@ -7,7 +7,7 @@ from bindery.core.front_door import open_on_demand
 if TYPE_CHECKING:
     from bindery.sif.archive import DockerArchive
     from bindery.sif.convert import convert_image
-    from bindery.sif.flatten import flatten
+    from bindery.sif.flatten import flatten_image
     from bindery.sif.format import (
         NewObject,
         ObjectKind,
@@ -31,7 +31,7 @@ __all__ = [
     "SifObject",
     "SquashCompression",
     "convert_image",
-    "flatten",
+    "flatten_image",
     "inspect_metadata",
     "open_rootfs",
     "open_tree",

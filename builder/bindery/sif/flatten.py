@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ALWAYS = ".singularity.d/"
 
 
-def flatten(
+def flatten_image(
     source: LayeredImage,
     extra: Sequence[TarMember],
     sink: Sink,

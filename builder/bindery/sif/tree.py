@@ -83,9 +83,9 @@ class Tree:
                 if entry.kind == "folder":
                     self.root.mode, self.root.mtime_s = entry.mode, entry.mtime_s
                 continue
-            above, _, name = entry.path.rpartition("/")
+            name = entry.path.rpartition("/")[2]
             if name.startswith(_WHITEOUT):
-                self._white_out(number, entry.path, above, name, error)
+                self._white_out(number, entry.path, name, error)
             else:
                 self._place(encode_code(number, ordinal), entry, error)
         # What aufs kept in a layer beside the image's own files; hard links may lead there.
@@ -100,7 +100,9 @@ class Tree:
             parent, _ = self._walk(above, None, _unwalkable)
         except _UnwalkableError:
             return True
-        return parent is not None and name in parent.children
+        if parent is None:
+            return bool(above) and self.is_taken(above)
+        return name in parent.children
 
     def names(self, code: Code, path: str) -> list[str]:
         """Return the paths at which this entry, itself at ``path``, stands in the end: several if it is hard-linked."""
@@ -211,15 +213,13 @@ class Tree:
             way.enter(part, child)
         return way.folder, way.path
 
-    def _white_out(self, number: int, path: str, above: str, name: str, error: Callable[[str, str], BadInput]) -> None:
+    def _white_out(self, number: int, path: str, name: str, error: Callable[[str, str], BadInput]) -> None:
         if name != _OPAQUE and name.startswith(_META):
             return
         hidden = name.removeprefix(_WHITEOUT)
         if hidden in {"", ".", ".."}:
             raise error("is a whiteout of nothing", path)
-        folder, _ = self._walk(above, None, lambda what: error(what, path))
-        if folder is None:
-            return
+        folder, _ = self._parent(path, number, error)
         self._last = None
         if name == _OPAQUE:
             _prune(folder, number)
