@@ -97,6 +97,19 @@ def test_a_builder_that_is_killed_leaves_nothing_that_another_sees(tmp_path: Pat
     assert works(store, "prefix") == []
 
 
+def test_what_a_killed_builder_had_started_is_ended(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    stale = store.root / "prefix" / ".work" / "a~killed" / "a"
+    stale.mkdir(parents=True)
+    write = 'echo ready; while :; do mkdir -p "$PWD"; echo x > "$PWD/file"; done'
+    with subprocess.Popen(["sh", "-c", write], cwd=stale, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as orphan:
+        assert orphan.stdout is not None
+        assert orphan.stdout.readline() == b"ready\n"
+        store.ensure("prefix", "a", make_folder)
+        assert orphan.wait() == -signal.SIGTERM
+    assert works(store, "prefix") == []
+
+
 def test_two_processes_build_an_entry_once(tmp_path: Path) -> None:
     both = [start_builder(tmp_path / "store", "end", tmp_path / "log") for _ in range(2)]
     for one in both:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bindery.core.errors import ToolFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 LAST_LINES = 20
 GRACE_S = 5.0
@@ -96,6 +97,29 @@ def stop_process(process: subprocess.Popen[bytes], grace_s: float = GRACE_S) -> 
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+
+def end_processes_in(folder: Path) -> None:
+    """Ask whatever of ours works in the folder to end, and wait for it, where the system shows what that is (Linux).
+
+    A person's shell that is there stays: it does not listen.
+    """
+    folder = folder.resolve()
+    asked = [process for process in Path("/proc").glob("[0-9]*") if _works_in(process, folder)]
+    for process in asked:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(int(process.name), signal.SIGTERM)
+    give_up_s = time.monotonic() + GRACE_S
+    while any(_works_in(process, folder) for process in asked) and time.monotonic() < give_up_s:
+        time.sleep(0.001)
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    """Answer whether the process of that folder of /proc has its current folder there; one that ended has none."""
+    try:
+        return (process / "cwd").readlink().is_relative_to(folder)
+    except OSError:
+        return False
 
 
 def _last_lines(output: bytes) -> str:

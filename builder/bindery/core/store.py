@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from bindery.core.errors import BadInput
 from bindery.core.files import disk_errors, remove_tree
+from bindery.core.processes import end_processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -92,9 +93,11 @@ class Store:
     def _workplace(self, path: Path, *, alone: bool) -> Iterator[Path]:
         works = path.parent / ".work"
         if alone and works.is_dir():
-            # Whoever held the lock before us is gone, so what it left of this entry is of no use.
+            # Whoever held the lock before us is gone, so what it left of this entry is of no use; programs that it
+            # started may be busy with it yet.
             for stale in works.glob(f"{path.name}~*"):
                 with suppress(PermissionError):  # where a group shares the store, it may be somebody else's
+                    end_processes_in(stale)
                     remove_tree(stale)
         work = works / f"{path.name}~{secrets.token_hex(6)}"
         work.mkdir(parents=True)
