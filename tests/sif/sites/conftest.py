@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import json
+import subprocess
+import tarfile
+import uuid
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from bindery.core import digest_bytes
+from bindery.sif.format import NewObject, SifIdentity, write_sif
 from bindery.sif.sites import Site, read_site
 from bindery.sif.sites.contents import SifContents
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+LABELS = {"bindery.environment": "ocean", "bindery.release": "2026.11.22"}
+VARIABLES = ("PATH=/srv/conda/envs/notebook/bin", "CONDA_PREFIX=/srv/conda/envs/notebook")
 PLAIN = """\
 scheduler: {scheduler}
 cores: 24
@@ -53,3 +62,43 @@ def contents(tmp_path: Path) -> SifContents:
         bin_folder="/srv/conda/envs/notebook/bin",
         programs=("dask", "jupyter", "python", "python3"),
     )
+
+
+class MakeSif(Protocol):
+    """Called with labels, variables and the names of programs; writes a small SIF."""
+
+    def __call__(
+        self,
+        labels: Mapping[str, str] = LABELS,
+        variables: Sequence[str] = VARIABLES,
+        programs: Sequence[str] = ("python", "python3", "dask", "clear"),
+    ) -> Path:
+        """Return the path of the SIF."""
+
+
+@pytest.fixture
+def make_sif(tmp_path: Path) -> MakeSif:
+    """Return a function that writes a SIF with programs that are empty; each call writes it anew."""
+
+    def make(
+        labels: Mapping[str, str] = LABELS,
+        variables: Sequence[str] = VARIABLES,
+        programs: Sequence[str] = ("python", "python3", "dask", "clear"),
+    ) -> Path:
+        root = io.BytesIO()
+        with tarfile.open(fileobj=root, mode="w") as tar:
+            for name in programs:
+                tar.addfile(tarfile.TarInfo(f"srv/conda/envs/notebook/bin/{name}"))
+        packed = tmp_path / "root.sqfs"
+        subprocess.run(["tar2sqfs", "-q", "-f", str(packed)], input=root.getvalue(), check=True)
+        inspected = {"data": {"attributes": {"labels": dict(labels)}}}
+        objects = (
+            NewObject(kind="json", name="inspect-metadata.json", content=json.dumps(inspected).encode()),
+            NewObject(kind="json", name="oci-config.json", content=json.dumps({"Env": list(variables)}).encode()),
+            NewObject(kind="partition", content=packed.read_bytes()),
+        )
+        path = tmp_path / "small.sif"
+        write_sif(path, objects, SifIdentity(architecture="amd64", uuid=uuid.UUID(int=7), created_s=0))
+        return path
+
+    return make
