@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     site = read_site(name, _root(name))
     progress = make_progress(quiet=quiet)
     if check and folder:
-        return _check_files(site, folder, as_json=as_json)
+        return _check_files(name, site, folder, as_json=as_json)
     if check:
         options = CheckOptions(sif=sif.absolute() if sif else None, timeout_s=timeout_s)
         return _check(site, options, progress, as_json=as_json)
@@ -191,7 +192,7 @@ def _show_fixes(found: Sequence[SiteFinding]) -> None:
             click.echo(f"error: {one.name}: {one.what}\n  fix: {one.fix}", err=True)
 
 
-def _check_files(site: Site, folder: Path, *, as_json: bool) -> int:
+def _check_files(name: str, site: Site, folder: Path, *, as_json: bool) -> int:
     from bindery.sif.sites import find_stale, read_origin  # noqa: PLC0415 - not for --help
 
     stale = find_stale(site, folder)
@@ -201,15 +202,11 @@ def _check_files(site: Site, folder: Path, *, as_json: bool) -> int:
     else:
         print_table(("file", "why it is stale"), [(one.path or str(folder), one.why) for one in stale])
     if stale:
-        sif = read_origin(folder).sif
-        click.echo(f"error: {_counted(stale, folder)}\n  fix: {_again(site, sif, folder)}", err=True)
+        words = ["bindery", "site", name, "--sif", str(read_origin(folder).sif), "-o", str(folder)]
+        click.echo(f"error: {_counted(stale, folder)}\n  fix: {shlex.join(words)}", err=True)
     return DIFFERS if stale else 0
 
 
 def _counted(stale: Sequence[Stale], folder: Path) -> str:
     files = sum(bool(one.path) for one in stale)
     return f"{folder}: {'all of it is' if not files else '1 file is' if files == 1 else f'{files} files are'} stale"
-
-
-def _again(site: Site, sif: Path, folder: Path) -> str:
-    return f"bindery site {site.name} --sif {sif} -o {folder}"
