@@ -95,12 +95,14 @@ class _End:
 
     def __init__(self, conversation: Conversation, queue: BatchQueue, environ: Mapping[str, str], folder: Path) -> None:
         self._conversation, self._queue, self._environ, self._folder = conversation, queue, environ, folder
-        self.name = ""
+        self.name = f"bdry-{secrets.token_hex(4)}"  # 13 characters; PBS has room for 15
+        self.submitting = False
 
     def end(self) -> None:
         self._conversation.close(ENDING_S)  # it cancels its jobs itself
-        name, self.name = self.name, ""
-        if not name or shutil.which(self._queue.programs[0], path=self._environ.get("PATH")) is None:
+        name, submitted = self.name, self.submitting
+        self.submitting = False
+        if not submitted or shutil.which(self._queue.programs[0], path=self._environ.get("PATH")) is None:
             return  # there is no job, or there cannot be one
         # It may have been killed before it could.
         words = self._queue.cancel_words(name)
@@ -108,7 +110,7 @@ class _End:
             run_process(words, env=self._environ, cwd=self._folder, timeout_s=CANCEL_LIMIT_S)
         except BinderyError as error:
             fix = f"look for jobs named {name}, and cancel them with {self._queue.programs[-1]}"
-            raise ToolFailed(f"jobs may be left: {error.what}", error.where, fix) from error
+            raise ToolFailed(f"jobs may be left: {error.what}", self._queue.title, fix) from error
 
 
 def begin_job_cluster(
@@ -158,8 +160,7 @@ def begin_job_cluster(
         scheduler = cast("Identity", conversation.ask({"do": "identity"}, IDENTITY_LIMIT_S))
         refuse_differences(client, scheduler, "the scheduler")
         preload = _write_preload(folder, client, python_path)
-        name = f"bdry-{secrets.token_hex(4)}"  # 13 characters; PBS has room for 15
-        end.name = name
+        name, end.submitting = end.name, True
         request: dict[str, Json] = {
             "do": "submit",
             "kind": queue.kind,
