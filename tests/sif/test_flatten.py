@@ -29,6 +29,7 @@ from tests.sif.layers import (
 from bindery.core import BadInput
 from bindery.core.tarstreams import bytes_member, folder_member, link_member
 from bindery.images.manifest import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
+from bindery.sif.tar_writer import encode_header
 from bindery.sif.tree import FOLDER_MODE
 
 if TYPE_CHECKING:
@@ -269,3 +270,8 @@ def put(tree: dict[str, tuple[int, str]], info: tarfile.TarInfo, data: bytes, nu
 
 def test_devices_are_left_out(tmp_path: Path) -> None:
     assert shown(flat_bytes(make_image(tmp_path, [tar(device("null"), hard("zero", "null"))]))) == {}
+
+
+def test_headers_hold_sizes_beyond_eight_gibibytes() -> None:
+    raw = encode_header("a", "file", mode=0o644, mtime_s=7, size_bytes=10 << 30)
+    assert tarfile.TarInfo.frombuf(raw, "utf-8", "strict").size == 10 << 30

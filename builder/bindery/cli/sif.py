@@ -55,7 +55,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     IMAGE is in the store (pangeo, pangeo:2025.08.14), in an OCI layout (oci:FOLDER, oci:FOLDER:TAG), in a file that
     docker save wrote (docker-archive:FILE), or in a registry (docker://HOST/NAME:TAG), from which it is pulled into the
-    store first. Neither root nor a daemon nor Apptainer is needed, but tar2sqfs (squashfs-tools-ng) or sqfstar.
+    store first. Neither root nor a daemon nor Apptainer is needed, but tar2sqfs (squashfs-tools-ng) or
+    mksquashfs 4.5.
 
     The same image gives the same bytes on any machine, wherever it comes from.
 

@@ -23,6 +23,7 @@ from bindery.sif.parts import part_beside, prepended, put_in_place
 from bindery.sif.singularity_files import inspect_metadata, singularity_members
 from bindery.sif.sources import image_layers
 from bindery.sif.squashfs import Squashing, find_squasher, run_squasher
+from bindery.sif.tar_writer import readable_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +57,15 @@ def convert_image(
     identity = identify(image.config, image.name)
     surroundings = os.environ if environ is None else environ
     squasher = find_squasher(surroundings)
-    squashing = Squashing(compression=compression, processors=processors or usable_cores(), epoch_s=identity.created_s)
     with progress.task("Checking layers", image.size_bytes, "bytes") as task:
         tree = index_layers(image, task)
+    squashing = Squashing(
+        compression=compression,
+        processors=processors or usable_cores(),
+        epoch_s=identity.created_s,
+        root_mode=readable_mode("folder", tree.root.mode),
+        root_mtime_s=identity.created_s if tree.root.mtime_s is None else tree.root.mtime_s,
+    )
     members = singularity_members(image.config)
     with part_beside(target, surroundings) as part:
         with (
@@ -82,9 +89,10 @@ def identify(config: ImageConfig, name: str) -> SifIdentity:
     if config.os != "linux":
         raise BadInput(f"is an image for {config.os}, not for Linux", name)
     try:
-        created_s = int(datetime.fromisoformat(config.created).replace(tzinfo=UTC).timestamp())
+        created = datetime.fromisoformat(config.created)
     except ValueError as error:
         raise BadInput(f"its configuration says that it was created at {config.created!r}", name) from error
+    created_s = int((created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp())
     return SifIdentity(
         architecture=config.architecture,
         uuid=uuid.uuid5(uuid.NAMESPACE_OID, str(config.digest)),

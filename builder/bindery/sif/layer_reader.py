@@ -141,8 +141,11 @@ class LayerReader:
             target = extended.get("linkpath") or _text(block[157:257])
             if kind == "hardlink":
                 target = self._plain(target, f"is a hard link to {target}, which leaves the image", name)
+        path = self._plain(name, "leaves the image", name)
+        if not path and kind != "folder":
+            raise self.error(f"is a {kind} where the root of the image is", name)
         return Entry(
-            path=self._plain(name, "leaves the image", name),
+            path=path,
             kind=kind,
             mode=_number(block[100:108], self.error) & 0o7777,
             mtime_s=_seconds(extended["mtime"]) if "mtime" in extended else _number(block[136:148], self.error),

@@ -1,13 +1,16 @@
 """The programs that turn an archive into a squashfs file: whichever this machine has, called so that bytes repeat.
 
 ``tar2sqfs`` (squashfs-tools-ng) is preferred: its memory is bounded, and its file is the same on any number of cores.
-``sqfstar`` and ``mksquashfs`` (squashfs-tools 4.5) do the same work with another layout of the same files.
+``mksquashfs`` (squashfs-tools 4.5) does the same work with another layout of the same files; its sibling ``sqfstar``
+takes no compression level.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
+import os
 import shutil
 import threading
 from contextlib import contextmanager, suppress
@@ -29,16 +32,19 @@ SquashCompression = Literal["gzip", "zstd"]
 LEVELS: Mapping[SquashCompression, int] = {"gzip": 1, "zstd": 3}
 _BUFFER_BYTES = 1 << 20
 _LAST_LINES = 5
-_FULL = {"No space left on device": "the disk is full", "Disk quota exceeded": "the disk quota is used up"}
+_PROBE_BYTES = 4 << 20
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Squashing:
-    """How a file is to be packed; ``epoch_s`` is the time that it gives for itself."""
+    """How a file is to be packed; ``epoch_s`` is the time that it gives for itself, ``root_`` the highest folder's."""
 
     compression: SquashCompression
     processors: int
     epoch_s: int
+    root_mode: int = 0o755
+    root_mtime_s: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,22 +65,16 @@ def _tar2sqfs(one: Squashing, file: str) -> list[str]:
     return ["-q", "-f", "-s", "-x", *level, "-j", str(one.processors), "-Q", str(8 * one.processors), file]
 
 
-def _squashfs_tools(one: Squashing) -> list[str]:
-    level = ["-comp", one.compression, "-Xcompression-level", str(LEVELS[one.compression])]
-    return ["-quiet", "-no-progress", "-no-xattrs", *level, "-processors", str(one.processors), "-mem", "128M"]
-
-
-def _sqfstar(one: Squashing, file: str) -> list[str]:
-    return ["-force", *_squashfs_tools(one), file]
-
-
 def _mksquashfs(one: Squashing, file: str) -> list[str]:
-    return ["-", file, "-tar", "-noappend", *_squashfs_tools(one)]
+    level = ["-comp", one.compression, "-Xcompression-level", str(LEVELS[one.compression])]
+    options = ["-noappend", "-quiet", "-no-progress", "-no-xattrs", "-processors", str(one.processors), "-mem", "128M"]
+    # It takes everything from the archive but the highest folder.
+    root = ["-root-mode", f"{one.root_mode:o}", "-root-time", str(one.root_mtime_s), "-root-uid", "0", "-root-gid", "0"]
+    return ["-", file, "-tar", *options, *root, *level]
 
 
 _ARGUMENTS: Mapping[str, Callable[[Squashing, str], list[str]]] = {
     "tar2sqfs": _tar2sqfs,
-    "sqfstar": _sqfstar,
     "mksquashfs": _mksquashfs,
 }
 
@@ -148,9 +148,17 @@ def _listen(pipe: IO[bytes] | None, said: list[bytes]) -> threading.Thread:
 
 
 def _failure(squasher: Squasher, status: int, said: str, file: Path) -> ToolFailed:
-    for words, what in _FULL.items():
-        if words in said:
-            return ToolFailed(what, str(file.parent), "free some space, or write to another folder with -o")
+    # tar2sqfs calls a full disk an I/O error; the disk itself says more.
+    try:
+        with file.open("ab") as stream:
+            stream.write(bytes(_PROBE_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        if error.errno in _FULL:
+            return ToolFailed(
+                _FULL[error.errno], str(file.parent), "free some space, or write to another folder with -o"
+            )
     lines = said.strip().splitlines()[-_LAST_LINES:]
     shown = "".join(f"\n  | {line}" for line in lines)
     return ToolFailed(f"ended with status {status}{shown}", squasher.name)
