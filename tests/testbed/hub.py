@@ -1,13 +1,14 @@
-"""A stock JupyterHub whose spawner starts containers, each version in a Python environment of its own.
+"""Stock JupyterHubs, whose spawners start containers or batch jobs, each kind in a Python environment of its own.
 
-The programs (the hub, Docker's spawner, Node and the hub's proxy) are installed once on a machine, into the store of
-the tests. The hub listens on loopback, its API where containers reach it: on this machine's address on their bridge.
+The programs (the hub, its spawners, Node and the hub's proxy) are installed once on a machine, into the store of the
+tests. A hub listens on loopback, its API where servers reach it: for containers, on this machine's end of their bridge.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.testbed.engine import Engine
@@ -32,7 +33,7 @@ TOKEN = "token-of-the-tests"  # noqa: S105 - of hubs that live for one test
 SCOPES = ["admin:users", "admin:servers", "access:servers", "read:hub"]
 NODE = "24"
 PROXY = "5"
-SPAWNER = "14"
+DOCKER_SPAWNER = "dockerspawner==14.*"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +51,11 @@ class Hub:
         """Return a client of the hub's API and of the servers below it."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"token {TOKEN}"}, timeout=60)
 
-    def start_server(self, user: str) -> str:
+    def start_server(self, user: str, options: Json = None) -> str:
         """Return the URL of the user's server, once it answers."""
         with self.client() as client:
-            assert client.post(f"hub/api/users/{user}").status_code == 201
-            started = client.post(f"hub/api/users/{user}/server")
+            assert client.post(f"hub/api/users/{user}").status_code in {201, 409}
+            started = client.post(f"hub/api/users/{user}/server", json=options)
             assert started.status_code in {201, 202}, f"{started.text}\n{self.log()}"
             end_s = time.monotonic() + START_LIMIT_S
             while time.monotonic() < end_s:
@@ -66,14 +67,16 @@ class Hub:
         raise AssertionError(f"the server does not start:\n{self.log()}")
 
 
-def ensure_hub(store: Store, major: int) -> Path:
-    """Return the interpreter of an environment with that JupyterHub and Docker's spawner."""
+def ensure_hub(store: Store, major: int, *spawners: str) -> Path:
+    """Return the interpreter of an environment with that JupyterHub and the spawners, by default Docker's."""
+    packages = [f"jupyterhub=={major}.*", *(spawners or (DOCKER_SPAWNER,))]
 
     def build(work: Path) -> None:
-        _environment(work, [f"jupyterhub=={major}.*", f"dockerspawner=={SPAWNER}.*"])
+        _environment(work, packages)
 
-    name = f"jupyterhub-{major}-dockerspawner-{SPAWNER}-python-{sys.version_info[0]}.{sys.version_info[1]}"
-    return store.ensure("testbed", name, build) / "bin" / "python"
+    name = "-".join(re.sub(r"[^a-z0-9]+", "-", one).strip("-") for one in packages)
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return store.ensure("testbed", f"{name}-python-{python}", build) / "bin" / "python"
 
 
 def ensure_proxy(store: Store) -> tuple[str, ...]:
@@ -93,36 +96,46 @@ def ensure_proxy(store: Store) -> tuple[str, ...]:
 @contextmanager
 def run_hub(folder: Path, store: Store, engine: Engine, major: int, image: str) -> Iterator[Hub]:
     """Run a hub that starts the image, while the context lasts; its containers are removed with it."""
+    ports = free_ports(3)
+    settings = {**hub_settings(ensure_proxy(store), ports, engine.gateway), **_docker_settings(image, ports)}
     python = ensure_hub(store, major)
-    ports = _free_ports(3)
-    config = folder / "jupyterhub_config.py"
-    config.write_text(_config(engine, image, ensure_proxy(store), ports), encoding="utf-8")
-    with (folder / "log").open("wb") as log:
+    try:
+        with running_hub(python, folder, write_settings(settings), engine.environ) as hub:
+            yield hub
+    finally:
+        for container in engine.run("ps", "--all", "--quiet", "--filter", f"label=hub={ports[0]}").stdout.split():
+            engine.run("rm", "--force", container)
+
+
+@contextmanager
+def running_hub(python: Path, folder: Path, config: str, environ: Mapping[str, str]) -> Iterator[Hub]:
+    """Run a hub with these settings, while the context lasts; they name its address as ``hub_settings`` does."""
+    (folder / "jupyterhub_config.py").write_text(config, encoding="utf-8")
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [str(python), "-m", "jupyterhub", "--config", str(config)],
+            [str(python), "-m", "jupyterhub", "--config", str(folder / "jupyterhub_config.py")],
             cwd=folder,
-            env={**engine.environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
+            env={**environ, "CONFIGPROXY_AUTH_TOKEN": TOKEN},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    hub = Hub(url=f"http://127.0.0.1:{ports[0]}/", folder=folder)
+    (url,) = re.findall(r"JupyterHub\.bind_url = .*?(http://[0-9.:]+)", config)
+    hub = Hub(url=f"{url}/", folder=folder)
     try:
         _wait(process, hub)
         yield hub
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        for container in engine.run("ps", "--all", "--quiet", "--filter", f"label=hub={ports[0]}").stdout.split():
-            engine.run("rm", "--force", container)
 
 
-def _config(engine: Engine, image: str, proxy: Sequence[str], ports: Sequence[int]) -> str:
-    settings: dict[str, Json] = {
+def hub_settings(proxy: Sequence[str], ports: Sequence[int], address: str) -> dict[str, Json]:
+    """Return what every hub of the tests has; servers call it on the address."""
+    return {
         "JupyterHub.bind_url": f"http://127.0.0.1:{ports[0]}",
-        "JupyterHub.hub_bind_url": f"http://{engine.gateway}:{ports[1]}",
-        "JupyterHub.spawner_class": "docker",
+        "JupyterHub.hub_bind_url": f"http://{address}:{ports[1]}",
         "JupyterHub.authenticator_class": "dummy",
         "JupyterHub.db_url": "sqlite://",
         "JupyterHub.services": [{"name": "tests", "api_token": TOKEN}],
@@ -131,6 +144,12 @@ def _config(engine: Engine, image: str, proxy: Sequence[str], ports: Sequence[in
         "ConfigurableHTTPProxy.api_url": f"http://127.0.0.1:{ports[2]}",
         "ConfigurableHTTPProxy.command": [*proxy],
         "DummyAuthenticator.allow_all": True,
+    }
+
+
+def _docker_settings(image: str, ports: Sequence[int]) -> dict[str, Json]:
+    return {
+        "JupyterHub.spawner_class": "docker",
         "DockerSpawner.image": image,
         "DockerSpawner.cmd": ["jupyterhub-singleuser"],
         "DockerSpawner.use_internal_ip": True,
@@ -140,6 +159,10 @@ def _config(engine: Engine, image: str, proxy: Sequence[str], ports: Sequence[in
         "DockerSpawner.http_timeout": int(START_LIMIT_S),
         "DockerSpawner.start_timeout": int(START_LIMIT_S),
     }
+
+
+def write_settings(settings: Mapping[str, Json]) -> str:
+    """Return the settings as a file of traitlets' has them."""
     return "import json\n" + "".join(
         f"c.{name} = json.loads({json.dumps(value)!r})\n" for name, value in settings.items()
     )
@@ -157,7 +180,8 @@ def _wait(process: subprocess.Popen[bytes], hub: Hub) -> None:
     raise RuntimeError(f"the hub does not start:\n{hub.log()}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))

@@ -19,6 +19,10 @@ for bindery_one in $bindery_host; do
     case $bindery_name in
     *[!A-Za-z0-9_]* | '' | [0-9]*) ;;
     JUPYTER_TOKEN | JUPYTER_ALLOW_INSECURE_WRITES) ;;
+    # The scripts that follow would not see that the host has them, and give them the values of the image.
+    JUPYTERHUB_SERVICE_PREFIX | NB_USER | NB_UID | TZ)
+        export "$bindery_name=$bindery_value"
+        ;;
     # They name the host's programs, libraries and folders, and settings that were meant for those.
     PYTHON* | LD_* | CONDA_* | _CE_* | MAMBA_* | VIRTUAL_ENV* | JUPYTER_* | JUPYTERLAB_* | IPYTHONDIR | BASH_ENV | ENV)
         export "$bindery_name="
