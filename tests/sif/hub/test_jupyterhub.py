@@ -26,7 +26,7 @@ from tests.testbed.jupyter import Jupyter
 from bindery.sif.sites import read_site, write_site_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.testbed.apptainer import Apptainer
@@ -75,10 +75,12 @@ def releases(hpc_sif: Path, apptainer: Apptainer, tester: User) -> Callable[[str
 
 
 @contextmanager
-def run(folder: Path, store: Store, releases: Path, environ: dict[str, str]) -> Iterator[Hub]:
+def run(
+    folder: Path, store: Store, releases: Path, environ: dict[str, str], ports: Sequence[int] = ()
+) -> Iterator[Hub]:
     """Run a hub as it is documented, but that anybody may log in, and that it is root who submits for others."""
     python = ensure_hub(store, 6, "batchspawner==1.3.*", "wrapspawner==1.0.*")
-    ports = free_ports(3)
+    ports = ports or free_ports(3)
     settings = {
         **hub_settings(ensure_proxy(store), ports, "127.0.0.1"),
         "JupyterHub.db_url": f"sqlite:///{folder}/jupyterhub.sqlite",
@@ -98,12 +100,13 @@ def stop(hub: Hub, user: User) -> None:
         assert client.delete(f"hub/api/users/{user.name}/server").status_code in {202, 204}
 
 
-def test_a_release_runs_as_a_job_of_slurm(
+def test_a_release_runs_as_a_job_of_slurm_and_outlives_the_hub(
     slurm: Slurm, releases: Callable[[str], Path], tester: User, test_store: Store, hpc_sif: Path, tmp_path: Path
 ) -> None:
     place = releases("slurm")
     (name,) = [one.name for one in (place / "hpc" / "modulefiles" / "hpc").iterdir() if one.suffix != ".lua"]
-    with run(tmp_path, test_store, place, slurm.environ) as hub:
+    ports = free_ports(3)
+    with run(tmp_path, test_store, place, slurm.environ, ports) as hub:
         jupyter = Jupyter(url=hub.start_server(tester.name, {"profile": f"hpc/{name}"}), token=TOKEN)
         (job,) = slurm.jobs()
         with jupyter.kernel() as kernel:
@@ -111,6 +114,10 @@ def test_a_release_runs_as_a_job_of_slurm(
         assert said == [str(tester.uid), job, str(hpc_sif), str(tester.home)]
         asked = slurm.run("squeue", "--noheader", "--format=%j %u %C %m %l").split()
         assert asked == ["jupyterhub", tester.name, "2", "2G", "10:00"]
+    # The hub is killed and starts again, and by now the release is no longer offered.
+    with run(tmp_path, test_store, tmp_path / "none", slurm.environ, ports) as hub:
+        jupyter.wait()
+        assert slurm.jobs() == [job]
         stop(hub, tester)
         end_s = time.monotonic() + LIMIT_S
         while slurm.jobs():
