@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,15 @@ def test_long_words_and_wide_outputs_fit_a_phone(sample: Sample, browser: Browse
     browser.open(write_report(sample.run(notebook, environment=long, cluster=long), tmp_path), width=380)
     browser.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     assert browser.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+def test_all_numbers_of_the_tasks_are_seen_on_a_phone(sample: Sample, browser: Browser, tmp_path: Path) -> None:
+    metrics = replace(
+        sample.metrics(), tasks_done={"open_dataset-custom_quantile": 12}, output_bytes_by_prefix={"mean_chunk": 10**9}
+    )
+    browser.open(write_report(sample.run(sample.notebook("a", sample.cell(0), metrics=metrics)), tmp_path), width=380)
+    beyond = "[...document.querySelectorAll('.legend')].map(one => one.scrollWidth - one.parentElement.clientWidth)"
+    assert browser.evaluate(beyond) == [0]
 
 
 def test_hostile_notebooks_do_nothing(hostile_run: TestRun, browser: Browser, tmp_path: Path) -> None:
