@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABELS = {"bindery.environment": "ocean", "bindery.release": "2026.11.22"}
-VARIABLES = ("PATH=/srv/conda/envs/notebook/bin", "CONDA_PREFIX=/srv/conda/envs/notebook")
+VARIABLES = (
+    "PATH=/srv/conda/envs/notebook/bin",
+    "CONDA_PREFIX=/srv/conda/envs/notebook",
+    "DASK_ROOT_CONFIG=/srv/conda/etc",
+)
 PLAIN = """\
 scheduler: {scheduler}
 cores: 24
@@ -61,6 +65,7 @@ def contents(tmp_path: Path) -> SifContents:
         version="2026.11.22",
         bin_folder="/srv/conda/envs/notebook/bin",
         programs=("dask", "jupyter", "python", "python3"),
+        dask_files=("/srv/conda/etc/dask.yaml",),
     )
 
 
@@ -87,8 +92,8 @@ def make_sif(tmp_path: Path) -> MakeSif:
     ) -> Path:
         root = io.BytesIO()
         with tarfile.open(fileobj=root, mode="w") as tar:
-            for name in programs:
-                tar.addfile(tarfile.TarInfo(f"srv/conda/envs/notebook/bin/{name}"))
+            for path in (*(f"envs/notebook/bin/{name}" for name in programs), "etc/dask.yaml", "etc/more/x.yaml"):
+                tar.addfile(tarfile.TarInfo(f"srv/conda/{path}"))
         packed = tmp_path / "root.sqfs"
         subprocess.run(["tar2sqfs", "-q", "-f", str(packed)], input=root.getvalue(), check=True)
         inspected = {"data": {"attributes": {"labels": dict(labels)}}}

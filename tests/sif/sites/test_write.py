@@ -32,13 +32,14 @@ def folder(tmp_path: Path) -> Path:
 def test_what_is_written(make_site: MakeSite, make_sif: MakeSif, folder: Path) -> None:
     paths = write_site_files(make_site("pbs"), make_sif(), folder)
     assert [str(path.relative_to(folder)) for path in paths] == [
-        *("bin/dask", "bin/python", "bin/python3", "dask/jobqueue.yaml", "include"),
+        *("bin/dask", "bin/python", "bin/python3", "dask/image-dask.yaml", "dask/jobqueue.yaml", "include"),
         *("inside/dask", "inside/python", "inside/python3"),
         *("jobs/jupyter.sh", "jobs/papermill.sh", "jobs/test.sh", "lib", "libexec/enter.sh", "libexec/run"),
         *("modulefiles/ocean/2026.11.22", "modulefiles/ocean/2026.11.22.lua", "share"),
     ]
     links = {str(path.relative_to(folder)): str(path.readlink()) for path in paths if path.is_symlink()}
     assert links == {
+        "dask/image-dask.yaml": "/srv/conda/etc/dask.yaml",
         **{name: f"/srv/conda/envs/notebook/{name}" for name in ("include", "lib", "share")},
         **{f"inside/{name}": f"/srv/conda/envs/notebook/bin/{name}" for name in ("dask", "python", "python3")},
     }

@@ -25,7 +25,6 @@ PROGRAMS = re.compile(
 )
 """What is wrapped: the programs of this field. An environment's ``clear`` or ``openssl`` is not."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VARIABLE = re.compile(r"(?:export )?CONDA_PREFIX=(.+)")
 _FIX = "make one of this project's images: bindery sif"
 
 
@@ -34,7 +33,7 @@ class SifContents:
     """A SIF at ``path``, the bytes of which have the digest.
 
     ``name`` and ``version`` are the environment's; ``bin_folder`` is where its programs are, inside; ``programs`` are
-    the names of those that people type, sorted.
+    the names of those that people type, sorted. ``dask_files`` are the paths, inside, of the image's settings of Dask.
     """
 
     path: Path
@@ -43,6 +42,7 @@ class SifContents:
     version: str
     bin_folder: str
     programs: tuple[str, ...]
+    dask_files: tuple[str, ...] = ()
 
 
 def read_contents(path: Path) -> SifContents:
@@ -55,11 +55,13 @@ def read_contents(path: Path) -> SifContents:
     sif = read_sif(path)
     labels = _labels(sif)
     name, version = labels.get("bindery.environment", ""), labels.get("bindery.release", "")
-    prefix = _prefix(sif)
-    if not _NAME.fullmatch(name) or prefix is None:
+    variables = _variables(sif)
+    prefix = variables.get("CONDA_PREFIX")
+    if not _NAME.fullmatch(name) or not prefix:
         raise BadInput("does not say which environment it holds", str(path), _FIX)
     bin_folder = str(PurePosixPath(prefix, "bin"))
-    programs = _programs(sif, bin_folder)
+    names = _names(sif, bin_folder)
+    programs = tuple(name for name in names if PROGRAMS.fullmatch(name))
     if "python" not in programs:
         raise BadInput(f"has no {bin_folder}/python", str(path), _FIX)
     version = version if _NAME.fullmatch(version) else sif.uuid.hex[:12]
@@ -70,6 +72,7 @@ def read_contents(path: Path) -> SifContents:
         version=version,
         bin_folder=bin_folder,
         programs=programs,
+        dask_files=_dask_files(sif, variables.get("DASK_ROOT_CONFIG", "")),
     )
 
 
@@ -81,18 +84,15 @@ def _labels(sif: Sif) -> dict[str, str]:
             return {}
 
 
-def _prefix(sif: Sif) -> str | None:
-    """Return where the environment is, as the image's configuration says."""
-    found = _json(sif, "oci-config.json")
-    if not isinstance(found, dict):
-        return None
-    # The whole configuration, or what Apptainer keeps of it.
-    inner = found.get("config", found)
-    variables = inner.get("Env") if isinstance(inner, dict) else None
-    for variable in variables if isinstance(variables, list) else []:
-        if isinstance(variable, str) and (match := _VARIABLE.fullmatch(variable)):
-            return match[1]
-    return None
+def _variables(sif: Sif) -> dict[str, str]:
+    """Return the variables that the image's configuration has."""
+    match _json(sif, "oci-config.json"):
+        # The whole configuration, or what Apptainer keeps of it.
+        case {"config": {"Env": list(listed)}} | {"Env": list(listed)}:
+            pairs = (one.partition("=") for one in listed if isinstance(one, str))
+            return {name: value for name, _, value in pairs}
+        case _:
+            return {}
 
 
 def _json(sif: Sif, name: str) -> Json:
@@ -104,10 +104,17 @@ def _json(sif: Sif, name: str) -> Json:
     return value
 
 
-def _programs(sif: Sif, bin_folder: str) -> tuple[str, ...]:
+def _names(sif: Sif, folder: str) -> tuple[str, ...]:
+    """Return the names in a folder of the file system, sorted."""
     rootfs = sif.rootfs
+    below = folder.strip("/") + "/"
     with sif.path.open("rb") as stream:
         squashed = Unsquash(stream, rootfs.offset_bytes, rootfs.size_bytes, str(sif.path))
-        below = bin_folder.strip("/") + "/"
-        names = [node.path.removeprefix(below) for node in squashed.nodes() if node.path.startswith(below)]
-    return tuple(sorted(name for name in names if PROGRAMS.fullmatch(name)))
+        inside = [node.path.removeprefix(below) for node in squashed.nodes() if node.path.startswith(below)]
+    return tuple(sorted(name for name in inside if "/" not in name))
+
+
+def _dask_files(sif: Sif, folder: str) -> tuple[str, ...]:
+    if not folder:
+        return ()
+    return tuple(f"{folder}/{name}" for name in _names(sif, folder) if name.endswith((".yaml", ".yml")))

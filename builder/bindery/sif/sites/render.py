@@ -81,6 +81,11 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
     # A virtual environment's Python looks beside the programs for what belongs to them.
     prefix = PurePosixPath(contents.bin_folder).parent
     files += [SiteFile(path=PurePosixPath(name), target=str(prefix / name)) for name in ("include", "lib", "share")]
+    # Dask reads one folder of settings for all users, and the image has one already. On the host they lead nowhere.
+    files += [
+        SiteFile(path=PurePosixPath("dask", f"image-{PurePosixPath(path).name}"), target=path)
+        for path in contents.dask_files
+    ]
     for program in contents.programs:
         inside = PurePosixPath(contents.bin_folder, program)
         files.append(render("program.j2", f"bin/{program}", 0o755, program=program))
