@@ -90,6 +90,17 @@ def test_links_lead_to_files(page: Path) -> None:
     assert [target for target in inside if not (page.parent / target).exists()] == []
 
 
+def test_every_page_of_the_manual_is_found_from_the_readme() -> None:
+    found: set[Path] = set()
+    left = [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        found.add(page)
+        targets = re.findall(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        left += {(page.parent / target).resolve() for target in targets} - found
+    assert [page.name for page in sorted((ROOT / "docs").glob("*.md")) if page not in found] == []
+
+
 def test_the_page_of_releases_shows_commands_that_exist() -> None:
     page = (ROOT / "docs" / "releases.md").read_text(encoding="utf-8")
     shown = [line.split("#")[0] for line in re.findall(r"^bindery .*", page, re.MULTILINE)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / "builder" / "bindery"
+DESIGN = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 LONGEST = 400
 # The patterns are put together here so that this file does not hold what it looks for.
 REGISTRIES = ("py" + "pi.org", "python" + "hosted", "deb." + "debian.org", "npm" + "js")
-MACHINES = ("/wo" + "rk/(main|shared)", "/ro" + "ot/", "/tm" + "p/(dev|v)/", r"/home/(?!me\b|jovyan\b)\w")
+MACHINES = ("/wo" + "rk/(main|shared)", "/ro" + "ot/", "/tm" + "p/(dev|v)/", r"/home/(?!me|jovyan\b)\w")
 FORBIDDEN = re.compile("|".join([*map(re.escape, REGISTRIES), *MACHINES]))
 
 
@@ -54,6 +56,26 @@ def test_no_tracked_file_names_a_registry_or_a_folder_of_one_machine() -> None:
 )
 def test_the_patterns_find_what_they_are_for(text: str) -> None:
     assert FORBIDDEN.search(text)
+
+
+def test_every_room_has_its_place_in_the_order_and_in_the_design() -> None:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ][0]
+    rooms = [layer.removeprefix("bindery.") for layer in contract["layers"]]
+    assert sorted(rooms) == sorted(path.parent.name for path in PROGRAM.glob("*/__init__.py"))
+    drawn = re.findall(
+        r"^(\w+)/ +(\(planned\))?", DESIGN.split("Inside the program")[1].split("Deciding")[0], re.MULTILINE
+    )
+    assert [room for room, _ in drawn] == rooms
+    empty = [room for room in rooms if [path.name for path in (PROGRAM / room).rglob("*.py")] == ["__init__.py"]]
+    assert [room for room, is_planned in drawn if is_planned] == empty
+
+
+def test_every_room_has_its_tests() -> None:
+    tested = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    rooms = {path.relative_to(PROGRAM).parts[0] for path in PROGRAM.glob("*/*.py") if path.name != "__init__.py"}
+    assert rooms - tested == set()
 
 
 def test_rooms_import_downwards() -> None:
