@@ -25,6 +25,15 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "tests/images/verify/test_real.py",
         "tests/images/verify/test_running.py",
     ),
+    # A SIF is made from an image in minutes, once on a machine; who meets it later would wait for its lock.
+    "hpc_sif": (
+        "tests/sif/runtime/*",
+        "tests/sif/hub/*",
+        "tests/sif/sites/test_check.py",
+        "tests/sif/sites/test_jobs.py",
+        "tests/sif/sites/test_modules.py",
+        "tests/clusters/test_in_sif.py",
+    ),
     # Dask's workers take seconds to import what they need.
     "cluster": ("tests/clusters/*",),
 }
@@ -32,6 +41,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 FIRST = (
     "docker_engine",
     "tests/example_notebooks/*",
+    "hpc_sif",
     "tests/acceptance/*",
     "cluster",
     "tests/prefixes/test_real_packages.py",

@@ -30,7 +30,7 @@ import time
 def test_one(): time.sleep(0.2)
 def test_two(): time.sleep(0.2)
 """
-DEAR = re.compile(r"[(, ](?:(docker_engine|real_image|build_real)|(cluster)(?=: LocalCluster)): ")
+DEAR = re.compile(r"[(, ](?:(docker_engine|real_image|build_real|hpc_image|hpc_sif)|(cluster)(?=: LocalCluster)): ")
 """How a test asks for what a group shares, or for what is made of that."""
 SLOW = """
 import os, time
