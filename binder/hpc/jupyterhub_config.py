@@ -67,7 +67,7 @@ KINDS = {"#SBATCH": (batchspawner.SlurmSpawner, SLURM), "#PBS": (batchspawner.PB
 
 
 def find_profiles(places: str) -> list[tuple[str, str, type, dict[str, object]]]:
-    """Return a profile for each release below the folders: names in order, of one name the newest first."""
+    """Return a profile for each release and site below the folders: names in order, of one name the newest first."""
     found = {}
     for place in filter(None, places.split(":")):
         for job in [*Path(place).glob("*/jobs/jupyter.sh"), *Path(place).glob("*/*/jobs/jupyter.sh")]:
@@ -76,20 +76,23 @@ def find_profiles(places: str) -> list[tuple[str, str, type, dict[str, object]]]
             names = [one for one in folder.glob("modulefiles/*/*") if one.suffix != ".lua"]
             if len(names) != 1 or not wrapper.exists():
                 continue  # it is being written, or it is a release without batchspawner
-            name, version = names[0].parent.name, names[0].name
-            found[name, version] = make_profile(name, version, job, wrapper)
+            text = job.read_text(encoding="utf-8")
+            site = re.search(r"^# site: (\S+)", text, re.MULTILINE)
+            release = (names[0].parent.name, names[0].name, site[1] if site else "")
+            found[release] = make_profile(release, text, wrapper)
     return [found[one] for one in sorted(sorted(found, key=newest_first, reverse=True), key=lambda one: one[0])]
 
 
-def newest_first(release: tuple[str, str]) -> list[tuple[int, str]]:
+def newest_first(release: tuple[str, str, str]) -> list[tuple[int, str]]:
     """Return what releases are ordered by: 2026.11.9 is before 2026.11.22, and 2026.11.22 before 2026.11.22-1."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.-]", release[1])]
 
 
-def make_profile(name: str, version: str, job: Path, wrapper: Path) -> tuple[str, str, type, dict[str, object]]:
-    """Return the profile of a release: the directives are those of its own Jupyter job."""
-    lines = job.read_text(encoding="utf-8").splitlines()
-    directives = [line for line in lines if line.startswith((*KINDS,)) and line.split()[1] not in {"-J", "-N"}]
+def make_profile(release: tuple[str, str, str], job: str, wrapper: Path) -> tuple[str, str, type, dict[str, object]]:
+    """Return the profile of a release on a site: the directives are those of its own Jupyter job."""
+    directives = [
+        line for line in job.splitlines() if line.startswith((*KINDS,)) and line.split()[1] not in {"-J", "-N"}
+    ]
     spawner, script = KINDS[directives[0].split()[0]]
     # Directives are text, whatever braces are in them; what follows is for batchspawner to fill in.
     given = "{% raw %}" + "\n".join(directives) + "{% endraw %}"
@@ -101,7 +104,8 @@ def make_profile(name: str, version: str, job: Path, wrapper: Path) -> tuple[str
     }
     if spawner is batchspawner.PBSSpawner:
         del settings["req_srun"]
-    return f"{name} {version}", f"{name}/{version}", spawner, settings
+    name, version, site = release
+    return f"{name} {version} ({site})", "/".join(release), spawner, settings
 
 
 class ReleaseSpawner(ProfilesSpawner):

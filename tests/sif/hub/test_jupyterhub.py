@@ -56,6 +56,13 @@ print(os.getuid(), *jobs, os.environ["APPTAINER_CONTAINER"], Path.cwd(), sep="\\
 """
 
 
+DASHBOARD = """
+from dask.distributed import LocalCluster
+cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0")
+print(f"proxy/{cluster.scheduler.services['dashboard'].port}/status")
+"""
+
+
 @pytest.fixture(scope="module")
 def releases(hpc_sif: Path, apptainer: Apptainer, tester: User) -> Callable[[str], Path]:
     """Return a function that writes a site's folder with one release, which the user may read."""
@@ -107,11 +114,13 @@ def test_a_release_runs_as_a_job_of_slurm_and_outlives_the_hub(
     (name,) = [one.name for one in (place / "hpc" / "modulefiles" / "hpc").iterdir() if one.suffix != ".lua"]
     ports = free_ports(3)
     with run(tmp_path, test_store, place, slurm.environ, ports) as hub:
-        jupyter = Jupyter(url=hub.start_server(tester.name, {"profile": f"hpc/{name}"}), token=TOKEN)
+        jupyter = Jupyter(url=hub.start_server(tester.name, {"profile": f"hpc/{name}/slurm"}), token=TOKEN)
         (job,) = slurm.jobs()
-        with jupyter.kernel() as kernel:
+        with jupyter.kernel() as kernel, jupyter.client() as client:
             said = jupyter.execute(kernel, PLACE).splitlines()
+            dashboard = client.get(jupyter.execute(kernel, DASHBOARD).rstrip("\n"))
         assert said == [str(tester.uid), job, str(hpc_sif), str(tester.home)]
+        assert (dashboard.status_code, "Dask" in dashboard.text) == (200, True)
         asked = slurm.run("squeue", "--noheader", "--format=%j %u %C %m %l").split()
         assert asked == ["jupyterhub", tester.name, "2", "2G", "10:00"]
     # The hub is killed and starts again, and by now the release is no longer offered.
@@ -153,16 +162,17 @@ def test_releases_are_offered_as_they_come_and_nothing_else_is_started(
             client.get("hub/login")
             form = {"username": tester.name, "password": "", "_xsrf": client.cookies["_xsrf"]}
             client.post("hub/login", data=form)
-            assert offered(client) == ["hpc 2026.9.30"]
+            assert offered(client) == ["hpc 2026.9.30 (slurm)"]
             for version in ("2026.11.22", "2026.11.22-1"):
                 shutil.copytree(place / "hpc" / "first", place / "hpc" / version, symlinks=True)
                 rename(place / "hpc" / version, version)
-            assert offered(client) == ["hpc 2026.11.22-1", "hpc 2026.11.22", "hpc 2026.9.30"]
-        for options in ({}, {"profile": "nothing"}, {"profile": "hpc/2026.9.30", "cmd": "sleep 1000"}):
+            newest_first = ("2026.11.22-1", "2026.11.22", "2026.9.30")
+            assert offered(client) == [f"hpc {version} (slurm)" for version in newest_first]
+        for options in ({}, {"profile": "nothing"}, {"profile": "hpc/2026.9.30/slurm", "cmd": "sleep 1000"}):
             with hub.client() as client:
                 refused = client.post(f"hub/api/users/{tester.name}/server", json=options)
             assert refused.status_code == 400
-            known = "hpc/2026.11.22, hpc/2026.11.22-1, hpc/2026.9.30"
+            known = "hpc/2026.11.22-1/slurm, hpc/2026.11.22/slurm, hpc/2026.9.30/slurm"
             assert refused.json()["message"] == f"choose a release, and nothing else: {known}"
         assert slurm.jobs() == []
 
