@@ -57,6 +57,18 @@ def test_layers_may_be_packed(tmp_path: Path, pack: Callable[[bytes], bytes]) ->
     assert shown(flat(DockerArchive(path=tmp_path / "image.tar"))) == {"a": "1 = b", "b": "1 = a"}
 
 
+def test_layers_that_only_look_packed_are_refused(tmp_path: Path) -> None:
+    manifest: Json = [{"Config": "config.json", "Layers": ["layer.tar"]}]
+    members = file("config.json", make_config(LAYERS[:1])), file("manifest.json", encode_json(manifest))
+    (tmp_path / "image.tar").write_bytes(tar(file("layer.tar", b"\x28\xb5 and more"), *members))
+    with pytest.raises(BadInput) as raised:
+        flat(DockerArchive(path=tmp_path / "image.tar"))
+    assert str(raised.value) == (
+        f"{tmp_path}/image.tar: layer 1 of 1: is not a whole layer: zstd decompress error: Unknown frame descriptor\n"
+        "  fix: make, pull or save the image again"
+    )
+
+
 def several(path: Path) -> DockerArchive:
     entries: list[Json] = []
     members = []

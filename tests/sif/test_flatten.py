@@ -26,14 +26,17 @@ from tests.sif.layers import (
     tar,
 )
 
-from bindery.core import BadInput
+from bindery.core import BadInput, digest_bytes
 from bindery.core.tarstreams import bytes_member, folder_member, link_member
 from bindery.images.manifest import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
 from bindery.sif.tar_writer import encode_header
 from bindery.sif.tree import FOLDER_MODE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from bindery.images import Image
 
 
 @pytest.mark.parametrize("case", CORPUS.values(), ids=CORPUS.keys())
@@ -176,28 +179,30 @@ def test_a_layer_that_is_not_what_its_digest_says_is_refused(tmp_path: Path) -> 
     image = make_image(tmp_path, [wrong], config=make_config([right]))
     with pytest.raises(BadInput) as raised:
         flat_bytes(image)
-    found, expected = make_config([wrong]), image.config.diff_ids[0].hex
-    assert found
+    expected = image.config.diff_ids[0].hex
     assert str(raised.value) == (
-        f"{image.digest}: layer 1 of 1: its archive has sha256 {digest(wrong)}, expected {expected}\n"
+        f"{image.digest}: layer 1 of 1: its archive has sha256 {digest_bytes(wrong).hex}, expected {expected}\n"
         "  fix: make, pull or save the image again"
     )
 
 
-def digest(data: bytes) -> str:
-    import hashlib  # noqa: PLC0415 - one test
-
-    return hashlib.sha256(data).hexdigest()
+def changed(image: Image, change: Callable[[bytes], bytes]) -> str:
+    """Return what is said of the image once its only layer has other bytes."""
+    path = image.layout.blob_path(image.manifest.layers[0].digest)
+    path.chmod(0o644)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(BadInput) as raised:
+        flat_bytes(image)
+    return (
+        str(raised.value).replace(str(image.layout.root), "LAYOUT").replace(image.manifest.layers[0].digest.hex, "HEX")
+    )
 
 
 @pytest.mark.parametrize("media_type", [LAYER_TAR, LAYER_GZIP, LAYER_ZSTD])
-def test_a_blob_that_was_changed_is_refused(tmp_path: Path, media_type: str) -> None:
+def test_a_blob_that_was_cut_is_refused(tmp_path: Path, media_type: str) -> None:
     image = make_image(tmp_path, [tar(file("a", bytes(range(256)) * 100))], media_type)
-    path = image.layout.blob_path(image.manifest.layers[0].digest)
-    path.chmod(0o644)
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(BadInput):
-        flat_bytes(image)
+    said = changed(image, lambda data: data[:-40])
+    assert said.startswith("LAYOUT/blobs/sha256/HEX: the blob does not have its digest sha256:HEX\n")
 
 
 NAMES = st.sampled_from(
@@ -211,7 +216,7 @@ MEMBERS = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(layers=st.lists(st.lists(MEMBERS, max_size=4), min_size=1, max_size=4))
 def test_any_layers_make_the_tree_that_a_plain_model_makes(
     tmp_path_factory: pytest.TempPathFactory, layers: list[list[Member]]

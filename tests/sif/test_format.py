@@ -80,7 +80,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=32)
 NEW = st.builds(NewObject, kind=KINDS, name=NAMES, content=st.binary(max_size=6000))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(objects=st.lists(NEW, max_size=6), architecture=st.sampled_from(["amd64", "arm64", "riscv64"]))
 def test_any_objects_come_back(
     tmp_path_factory: pytest.TempPathFactory, objects: list[NewObject], architecture: str

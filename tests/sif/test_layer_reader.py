@@ -7,7 +7,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sif.layers import Member, entry, file, folder, hard, link, tar
 
@@ -37,6 +37,7 @@ PATHS = st.lists(TEXT.filter(lambda name: name not in {".", ".."}), min_size=1, 
 FORMS = st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 
 
+@settings(deadline=None)
 @given(path=PATHS, data=st.binary(max_size=1500), form=FORMS, size=st.integers(1, 3000), mode=st.integers(0, 0o7777))
 def test_what_tarfile_writes_is_read(path: str, data: bytes, form: int, size: int, mode: int) -> None:
     if max(len(part.encode()) for part in path.split("/")) > 255:

@@ -17,8 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bindery.core import BadInput, digest_bytes, parse_json
-from bindery.images import open_decompressed, parse_config
+from bindery.images import parse_config
 from bindery.sif.sources import LayeredImage, LayerStream, layer_label
+from bindery.sif.unzstd import open_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -183,5 +184,5 @@ def _open_layer(path: Path, place: _Place, label: str) -> Iterator[Source]:
     with path.open("rb") as stream:
         head = _Window(stream, place).read(2)
         window = _Window(stream, place)
-        with open_decompressed(window, _MAGIC.get(head, _TAR), label) as decompressed:
+        with open_archive(window, _MAGIC.get(head, _TAR), label) as decompressed:
             yield decompressed

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bindery.core import CHUNK_BYTES
-from bindery.images import open_decompressed
+from bindery.sif.unzstd import open_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def image_layers(image: Image) -> LayeredImage:
 @contextmanager
 def _open_layer(image: Image, descriptor: Descriptor, label: str) -> Iterator[Source]:
     with image.layout.open_blob(descriptor.digest, label) as stored:
-        with open_decompressed(stored, descriptor.media_type, label) as stream:
+        with open_archive(stored, descriptor.media_type, label) as stream:
             yield stream
         # The blob's digest is compared at its end, which a decompressor need not look for.
         while stored.read(CHUNK_BYTES):
