@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +94,50 @@ def test_slurm_executes_a_notebook_for_an_ordinary_user(
     words = ["--wait", "--output=log", folder / "jobs/papermill.sh", "in.ipynb", "-o", "out.ipynb"]
     slurm.run("sbatch", *words, user=tester, cwd=notebook.parent)
     assert printed(notebook.with_name("out.ipynb")) == "['SLURM_JOB_ID']\n"
+
+
+def test_jupyter_answers_where_the_job_says(slurm: Slurm, hpc_sif: Path, apptainer: Apptainer, tester: User) -> None:
+    folder = write_files("slurm", hpc_sif, apptainer)
+    log = tester.home / "jupyter.log"
+    slurm.run("sbatch", f"--output={log}", folder / "jobs/jupyter.sh", user=tester)
+    address = wait_for(log, r"http://127\.0\.0\.1:\d+/\S*token=\S+")
+    assert "ssh " in log.read_text(encoding="utf-8")
+    end_s = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(address) as answer:  # noqa: S310 - what the job has printed, on loopback
+                assert answer.status == 200
+                return
+        except OSError:
+            assert time.monotonic() < end_s, log.read_text(encoding="utf-8")
+            time.sleep(0.2)
+
+
+def wait_for(log: Path, pattern: str) -> str:
+    """Return what the log says, once it says it."""
+    end_s = time.monotonic() + 120
+    while True:
+        text = log.read_text(encoding="utf-8") if log.is_file() else ""
+        if found := re.search(pattern, text):
+            return found[0]
+        assert time.monotonic() < end_s, text
+        time.sleep(0.2)
+
+
+def test_a_project_is_tested_in_a_job(slurm: Slurm, hpc_sif: Path, apptainer: Apptainer, tmp_path: Path) -> None:
+    folder = write_files("slurm", hpc_sif, apptainer)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "bindery.toml").touch()
+    text = NOTEBOOK.replace("import os; print(sorted(set(os.environ) & {'SLURM_JOB_ID', 'PBS_JOBID'}))", "print(6 * 7)")
+    output = '"outputs": [{"output_type": "stream", "name": "stdout", "text": "42\\n"}], "execution_count": 1'
+    text = text.replace('"outputs": [], "execution_count": null', output)
+    (tmp_path / "notebooks/answer.ipynb").write_text(text, encoding="utf-8")
+    slurm.run("sbatch", f"--output={tmp_path}/log", folder / "jobs/test.sh", cwd=tmp_path)
+    wait_for(tmp_path / "log", r"(?m)^report/index.html$|^error: |^slurmstepd: ")
+    results = tmp_path / "report/results.json"
+    assert results.is_file(), (tmp_path / "log").read_text(encoding="utf-8")
+    document = json.loads(results.read_text(encoding="utf-8"))
+    assert [(one["name"], one["outcome"]) for one in document["notebooks"]] == [("answer", "passed")]
 
 
 def test_pbs_executes_a_notebook_for_an_ordinary_user(

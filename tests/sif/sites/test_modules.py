@@ -168,6 +168,11 @@ python show.py
     assert (loaded.user.home / "my scratch/singularity").is_dir()
 
 
+def test_a_scratch_that_has_no_name_is_told(loaded: Loaded) -> None:
+    said = loaded.run("env -u HOME python -c 1 2>&1 || true")
+    assert said.endswith("HOME: is not set, and the scratch of site is named by it\n")
+
+
 def test_another_container_is_told_apart(loaded: Loaded) -> None:
     copy = loaded.folder.parent / "other.sif"
     sif = loaded.folder.parent / "hpc.sif"

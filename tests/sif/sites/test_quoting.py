@@ -17,6 +17,7 @@ from bindery.sif.sites.quoting import (
     quote_shell,
     quote_tcl,
     quote_yaml,
+    variable_names,
 )
 
 if TYPE_CHECKING:
@@ -135,6 +136,10 @@ def test_variables_are_expanded_and_nothing_else(shell: str, text: str, expected
     script = f"printf '%s|' {quote_expanding(text)} end"
     done = subprocess.run([shell, "-c", script], env={"HOME": "/home/me"}, capture_output=True, text=True, check=True)
     assert done.stdout == f"{expected}|end|"
+
+
+def test_variables_are_named_once() -> None:
+    assert variable_names("$A/${B}/$A/$$/$1/${C:-x}") == ("A", "B")
 
 
 def test_texts_without_variables_come_back_from_what_expands() -> None:

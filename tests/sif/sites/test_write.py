@@ -34,7 +34,15 @@ def test_what_is_written(make_site: MakeSite, make_sif: MakeSif, folder: Path) -
     assert [str(path.relative_to(folder)) for path in paths] == [
         *("bin/dask", "bin/python", "bin/python3", "dask/image-dask.yaml", "dask/jobqueue.yaml", "include"),
         *("inside/dask", "inside/python", "inside/python3"),
-        *("jobs/jupyter.sh", "jobs/papermill.sh", "jobs/test.sh", "lib", "libexec/enter.sh", "libexec/run"),
+        *(
+            "jobs/jupyter.sh",
+            "jobs/papermill.sh",
+            "jobs/test.sh",
+            "lib",
+            "libexec/enter.sh",
+            "libexec/run",
+            "libexec/settings.sh",
+        ),
         *("modulefiles/ocean/2026.11.22", "modulefiles/ocean/2026.11.22.lua", "share"),
     ]
     links = {str(path.relative_to(folder)): str(path.readlink()) for path in paths if path.is_symlink()}

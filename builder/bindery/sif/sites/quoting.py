@@ -38,6 +38,11 @@ def quote_expanding(text: str) -> str:
     return '"' + "".join(parts) + _in_quotes(text[end:]) + '"'
 
 
+def variable_names(text: str) -> tuple[str, ...]:
+    """Return the names of the variables that would be replaced in the text, each once, in their order."""
+    return tuple(dict.fromkeys(found.strip("${}") for found in _VARIABLE.findall(text)))
+
+
 def quote_tcl(text: str) -> str:
     """Return a word of Tcl that is the text, also inside of braces."""
     # Tcl reads and writes in the encoding of whoever calls it. What is written as it is comes out as it was

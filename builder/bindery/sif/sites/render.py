@@ -18,6 +18,7 @@ from bindery.sif.sites.quoting import (
     quote_shell,
     quote_tcl,
     quote_yaml,
+    variable_names,
 )
 from bindery.sif.sites.resources import job_directives
 from bindery.sif.sites.site import site_environ
@@ -63,6 +64,7 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
         "proxies": {name: value for name, value in site_environ(site).items() if name in _PROXIES},
         "own_tmpdir": site.local_directory == "$TMPDIR",
         "interpreter": sys.executable,
+        "program_folder": str(PurePosixPath(site.singularity.command).parent),
         "version": __version__,
     }
 
@@ -73,6 +75,7 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
     files = [
         render("jobqueue.yaml.j2", "dask/jobqueue.yaml"),
         render("enter.sh.j2", "libexec/enter.sh"),
+        render("settings.sh.j2", "libexec/settings.sh"),
         render("run.j2", "libexec/run", 0o755),
         render("modulefile.tcl.j2", module),
         render("modulefile.lua.j2", f"{module}.lua"),
@@ -110,6 +113,7 @@ def make_templates() -> Environment:
         "lua": quote_lua,
         "yaml": quote_yaml,
         "comment": quote_comment,
+        "variables": variable_names,
     }
     return templates
 
