@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.testbed.pbs import Pbs
     from tests.testbed.users import User
 
+pytestmark = pytest.mark.testbed
 LIMIT_S = 60.0
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_PATTERN = re.compile(r"bindery-user-(\d+)")
+_PATTERN = re.compile(r"bindery-[a-z]+-(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,13 +38,13 @@ def current_user() -> User:
 
 
 @contextmanager
-def make_user() -> Iterator[User]:
-    """Make an ordinary user for a while, one in a process; it is whoever tests, if that is not root."""
+def make_user(called: str = "user") -> Iterator[User]:
+    """Make an ordinary user for a while, one of that name in a process; it is whoever tests, if that is not root."""
     if os.geteuid() != 0:
         yield current_user()
         return
     remove_leftovers()
-    name = f"bindery-user-{os.getpid()}"
+    name = f"bindery-{called}-{os.getpid()}"
     subprocess.run(["useradd", "--create-home", "--shell", "/bin/bash", name], capture_output=True, check=True)
     try:
         yield _user(pwd.getpwnam(name))
