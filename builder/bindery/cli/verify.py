@@ -1,4 +1,4 @@
-"""``bindery verify``: what is installed, or in an image, against what the lock makes."""
+"""``bindery verify``: what is installed, or in an image or a SIF, against what the lock makes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Compare what is installed, or an image, with what its lock makes. Status 1 if anything differs.
+    """Compare what is installed, an image, or a SIF with what its lock makes. Status 1 if anything differs.
 
     TARGET is an environment (pangeo) or a release of it (pangeo@2025.08.14) that is installed, or the path of a
     prefix (./prefix): every file is read, every bytecode file compiled again.
@@ -64,11 +64,16 @@ def command(  # noqa: PLR0913 - one parameter for each option
     (oci:FOLDER[:NAME]), in a registry (docker://HOST/NAME[:TAG]), of a Docker engine (docker-daemon:NAME), or the
     files of a container (container:NAME). Every file of every layer is compared with the environment's lock, the base
     that base.lock names, and the repository; so are the settings. What the image says of itself proves nothing.
+
+    Or it is a Singularity file (pangeo.sif): every file in it, its header and its metadata are compared with what
+    `bindery sif` makes of that image. Signatures are left alone.
     """
     progress = make_progress(quiet=quiet)
-    if ":" not in target or target.startswith(_PATHS):
+    is_file = Path(target).is_file()
+    if not is_file and (":" not in target or target.startswith(_PATHS)):
         return _verify_prefix(target, packages, interpreter, progress, as_json=as_json, quiet=quiet)
     from bindery.cli.verify_image import ImageRequest, verify_target  # noqa: PLC0415 - not for --help
+    from bindery.cli.verify_sif import verify_sif_file  # noqa: PLC0415
 
     request = ImageRequest(
         target=target,
@@ -80,7 +85,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         user=(user_name, user_id),
         platform=platform or host_platform(),
     )
-    return verify_target(request, progress, as_json=as_json, quiet=quiet)
+    verify = verify_sif_file if is_file else verify_target
+    return verify(request, progress, as_json=as_json, quiet=quiet)
 
 
 def _verify_prefix(

@@ -50,8 +50,8 @@ def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, q
     """
     store = default_store(os.environ)
     with open_image(parse_target(request.target), store, os.environ, request.platform) as opened:
-        source = request.source or _named(opened.labels, request.target)
-        described = describe_build(_build_request(request, source, opened.labels), store=store, progress=progress)
+        source = request.source or named_source(opened.labels, request.target)
+        described = describe_build(build_request(request, source, opened.labels), store=store, progress=progress)
         expected = expect_image(described, progress=progress)
         findings = verify_image(opened.source, expected, progress=progress)
     lock = str(expected.linked.lock_digest)
@@ -65,11 +65,11 @@ def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, q
             "lock": lock,
             "base": str(described.parts.base.descriptor.digest),
             "complete": expected.is_complete,
-            "findings": [_as_json(finding) for finding in findings],
+            "findings": findings_as_json(findings),
         }
         click.echo(encode_json(document, indent=1).decode())
     else:
-        _show(findings)
+        show_findings(findings)
     if not quiet:
         count = f"{len(findings)} differences" if findings else "as the lock makes it"
         part = "" if expected.is_complete else " (but not in everything: commands ran in it afterwards)"
@@ -77,15 +77,26 @@ def verify_target(request: ImageRequest, progress: Progress, *, as_json: bool, q
     return 1 if findings else 0
 
 
-def _named(labels: Mapping[str, str], target: str) -> str:
-    """Return the environment that the image says it holds; whether it does is what is found out."""
+def named_source(labels: Mapping[str, str], target: str) -> str:
+    """Return the environment that the image says it holds; whether it does is what is found out.
+
+    Raises:
+        BadInput: it says nothing of the kind.
+
+    """
     name, release = labels.get(_ENVIRONMENT), labels.get(_RELEASE)
     if not name:
         raise BadInput("does not say which environment it holds", target, "--of ENVIRONMENT, or --of FOLDER")
     return f"{name}@{release}" if release else name
 
 
-def _build_request(request: ImageRequest, source: str, labels: Mapping[str, str]) -> BuildRequest:
+def build_request(request: ImageRequest, source: str, labels: Mapping[str, str]) -> BuildRequest:
+    """Return the build whose image this must be.
+
+    Raises:
+        BadInput: there is no such environment, release or folder.
+
+    """
     packages = request.packages
     said = labels.get(_PACKAGES)
     if packages == "auto" and said is not None:
@@ -105,7 +116,8 @@ def _settings() -> Settings:
     return read_settings(Path.cwd())
 
 
-def _show(findings: Sequence[ImageFinding]) -> None:
+def show_findings(findings: Sequence[ImageFinding]) -> None:
+    """Print the first of them as a table."""
     rows = [
         tuple(map(_plain, (one.what, one.package or "-", one.path or "-", one.layer or "-", one.detail)))
         for one in findings[:SHOWN]
@@ -121,11 +133,15 @@ def _plain(text: str) -> str:
     return text if text.isprintable() else repr(text)[1:-1]
 
 
-def _as_json(finding: ImageFinding) -> Json:
-    return {
-        "package": finding.package or None,
-        "path": finding.path or None,
-        "layer": finding.layer or None,
-        "what": finding.what,
-        "detail": finding.detail,
-    }
+def findings_as_json(findings: Sequence[ImageFinding]) -> Json:
+    """Return the findings as a JSON list."""
+    return [
+        {
+            "package": finding.package or None,
+            "path": finding.path or None,
+            "layer": finding.layer or None,
+            "what": finding.what,
+            "detail": finding.detail,
+        }
+        for finding in findings
+    ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         read_sif,
         write_sif,
     )
+    from bindery.sif.inspect import SifFacts, inspect_sif, read_config_digest, read_labels
     from bindery.sif.read import open_rootfs, open_tree
     from bindery.sif.singularity_files import inspect_metadata, singularity_members
     from bindery.sif.squashfs import SquashCompression
@@ -27,14 +28,18 @@ __all__ = [
     "NewObject",
     "ObjectKind",
     "Sif",
+    "SifFacts",
     "SifIdentity",
     "SifObject",
     "SquashCompression",
     "convert_image",
     "flatten_image",
     "inspect_metadata",
+    "inspect_sif",
     "open_rootfs",
     "open_tree",
+    "read_config_digest",
+    "read_labels",
     "read_object",
     "read_sif",
     "singularity_members",

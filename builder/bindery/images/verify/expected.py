@@ -104,7 +104,7 @@ def expect_tree(image: ExpectedImage) -> ExpectedTree:
 
 
 def _lay_part(part: Part, number: int, overlay: Overlay, packages: dict[str, str]) -> None:
-    entries = [_from_member(member) for member in part.members]
+    entries = [member_entry(member) for member in part.members]
     overlay.lay(number, entries)
     packages |= {path: part.name for path, entry in entries if entry.kind != "folder" or path not in packages}
 
@@ -126,7 +126,13 @@ def _from_linked(linked: LinkedPrefix, environment: str) -> Iterator[tuple[str, 
             )
 
 
-def _from_member(member: TarMember) -> tuple[str, TarEntry]:
+def member_entry(member: TarMember) -> tuple[str, TarEntry]:
+    """Return the path of the member, relative, and what must be there; its content is read.
+
+    Raises:
+        BadInput: it has another size than was said.
+
+    """
     owner = (member.uid, member.gid)
     path = member.path.strip("/")
     if member.target is not None:

@@ -14,7 +14,7 @@ from bindery.images.verify.settings import compare_annotations, compare_config
 from bindery.images.verify.source import layout_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bindery.core import Progress
     from bindery.images.layout import Image
@@ -40,13 +40,14 @@ def verify_image(source: ImageSource, expected: ExpectedImage, *, progress: Prog
     """
     tree = expect_tree(expected)
     image = source.read(progress)
-    findings = [*image.findings, *_compare_base(expected.base, image), *_compare_trees(tree, expected, image)]
+    findings = [*image.findings, *_compare_base(expected.base, image)]
+    findings += compare_tree(tree, expected, image, was_run=image.is_flat)
     if expected.config is not None and image.config is not None:
         findings += compare_config(expected.config, image.config, with_labels=not expected.are_labels_open)
     if expected.annotations is not None and image.annotations is not None:
         said = {name: value for name, value in image.annotations.items() if name not in expected.open_annotations}
         findings += compare_annotations(expected.annotations, said)
-    return tuple(sorted(dict.fromkeys(findings), key=lambda one: (one.path, one.layer, one.what, one.detail)))
+    return sorted_findings(findings)
 
 
 def read_base(base: Image, *, progress: Progress) -> BaseContent:
@@ -72,7 +73,15 @@ def _compare_base(base: BaseContent | None, image: ReadImage) -> Iterator[ImageF
             yield ImageFinding(package=BASE, path="", layer=there.label if there else "", what="digest", detail=detail)
 
 
-def _compare_trees(tree: ExpectedTree, expected: ExpectedImage, image: ReadImage) -> Iterator[ImageFinding]:
+def sorted_findings(findings: Iterable[ImageFinding]) -> tuple[ImageFinding, ...]:
+    """Return each of them once, sorted by path."""
+    return tuple(sorted(dict.fromkeys(findings), key=lambda one: (one.path, one.layer, one.what, one.detail)))
+
+
+def compare_tree(
+    tree: ExpectedTree, expected: ExpectedImage, image: ReadImage, *, was_run: bool = False
+) -> Iterator[ImageFinding]:
+    """Yield where the files of the image are not those of the tree; ``was_run``: not what running it leaves behind."""
     overlay = Overlay()
     labels = [layer.label for layer in image.layers]
     for number, layer in enumerate(image.layers):
@@ -87,7 +96,7 @@ def _compare_trees(tree: ExpectedTree, expected: ExpectedImage, image: ReadImage
     for finding in compare_trees(tree, overlay, labels, judges):
         if expected.is_base_open and not (f"{finding.path}/".startswith(f"/{inside}") or _holds(finding.path, inside)):
             continue
-        if not (image.is_flat and _is_of_running(finding, tree)):
+        if not (was_run and _is_of_running(finding, tree)):
             yield finding
     for number, oddity in overlay.oddities:
         if oddity not in tree.oddities:
