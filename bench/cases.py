@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import images
 import locks
+import sif
 from bindery.core import remove_tree
 from frame import ROOT, Case, Measured, program
 
@@ -98,4 +99,5 @@ CASES = (
     Case(name="run-again", beside="one minute", ratio=1, measure=run_again),
     *locks.CASES,
     *images.CASES,
+    *sif.CASES,
 )
