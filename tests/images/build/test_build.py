@@ -22,6 +22,7 @@ from bindery.images import read_image, store_layout
 from bindery.images.build import BuildRequest, plan_build
 from bindery.images.buildpack.sources import FolderSource, GitSource, check_name, parse_source
 from bindery.images.compression import open_decompressed
+from bindery.images.manifest import LAYER_GZIP, LAYER_ZSTD
 
 if TYPE_CHECKING:
     from tests.images.build.conftest import MakeRepository
@@ -77,6 +78,19 @@ def test_the_answer_is_one_line_with_the_digest(
     assert capsys.readouterr().out == f"answer:latest@{image.digest}\n"
     assert "home/jovyan/one.ipynb" in paths(image, -1)
     assert "home/jovyan/binder/base.lock" in paths(image, -1)
+
+
+def test_gzip_changes_the_bytes_and_nothing_else(ours: Store, make_repository: MakeRepository, tiny_base: str) -> None:
+    folder = make_repository({**wheels(), "one.ipynb": "{}"})
+    words = (folder, "--base", tiny_base, *PYTHON)
+    assert build(*words, "--tag", "packed:zstd") == 0
+    assert build(*words, "--tag", "packed:gzip", "--compression", "gzip") == 0
+    by_zstd, by_gzip = (read_image(store_layout(ours), f"packed:{name}") for name in ("zstd", "gzip"))
+    assert by_gzip.config.digest == by_zstd.config.digest
+    assert by_gzip.config.diff_ids == by_zstd.config.diff_ids
+    # The lowest is the base's.
+    assert {one.media_type for one in by_zstd.manifest.layers[1:]} == {LAYER_ZSTD}
+    assert {one.media_type for one in by_gzip.manifest.layers} == {LAYER_GZIP}
 
 
 def test_the_repository_lies_where_it_was_asked_for(

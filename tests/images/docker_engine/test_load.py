@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.images.small import build_small
 from tests.testbed.shell import make_shell_image
 
 from bindery.core import BadInput, NoProgress, ToolFailed
 from bindery.images import make_layout, read_image
-from bindery.images.docker_engine import load_image
+from bindery.images.docker_engine import load, load_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,3 +113,18 @@ def test_without_an_engine_its_client_says_why(shell: Image, tmp_path: Path) -> 
     with pytest.raises(ToolFailed) as raised:
         load_image(shell, "shell:1", environ={"PATH": str(program.parent)}, progress=NoProgress())
     assert str(raised.value) == "docker load --quiet: no engine answers\n  fix: start an engine, or set DOCKER_HOST"
+
+
+@pytest.mark.testbed
+def test_an_engine_that_is_too_old_for_zstd(
+    docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = docker_engine.run("version", "--format", "{{.Server.Version}}").stdout.strip()
+    needed = int(version.partition(".")[0]) + 1
+    monkeypatch.setattr(load, "ZSTD_SINCE", needed)
+    with pytest.raises(ToolFailed) as raised:
+        load_image(build_small(tmp_path), "small:1", environ=docker_engine.environ, progress=NoProgress())
+    assert str(raised.value) == (
+        f"small:1: Docker {version} does not read layers that zstd compressed, Docker {needed} does\n"
+        "  fix: bindery build with --compression gzip, and load that"
+    )
