@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,8 @@ def shell_sif(apptainer: Apptainer, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_it_says_its_version_and_nothing_of_libraries(apptainer: Apptainer) -> None:
     said = apptainer.run("--version")
-    assert (said.stdout, said.stderr) == ("apptainer version 1.4.5\n", "")
+    assert re.fullmatch(r"apptainer version 1\.[0-9.]+\n", said.stdout)
+    assert said.stderr == ""
 
 
 @pytest.mark.parametrize("options", [(), ("--userns",)], ids=["plain", "user namespace"])
