@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 from tests.sif.squashed import BLOCK_BYTES, FILE, FOLDER, LINK, LONG_FILE, NOTHING, Squashed
 
 from bindery.core import BadInput
@@ -245,3 +246,11 @@ def test_what_xz_packed_is_bounded_too(what: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught, opened(tmp_path / "x") as system:
         tree_of(system)
     assert caught.value.what == f"its squashfs is damaged: {what}"
+
+
+def test_what_zstd_packed_is_bounded_too(tmp_path: Path) -> None:
+    packed = packed_file(zstandard.ZstdCompressor().compress(bytes(5000)))
+    (tmp_path / "x").write_bytes(replace(packed, patches={5: 6}).encode())
+    with pytest.raises(BadInput) as caught, opened(tmp_path / "x") as system:
+        tree_of(system)
+    assert caught.value.what == "its squashfs is damaged: /a: stands for more than 4096 bytes"

@@ -8,20 +8,17 @@ Source: Linux, ``Documentation/filesystems/squashfs.rst`` and ``fs/squashfs/squa
 
 from __future__ import annotations
 
-import lzma
 import os
 import struct
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import zstandard
-
 from bindery.core import BadInput
+from bindery.sif.unpacking import COMPRESSORS, MOST_BLOCK_BYTES, UNPACKING_ERRORS, decompressor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 Kind = Literal["file", "folder", "link", "block", "character", "pipe", "socket"]
@@ -33,7 +30,6 @@ _EXTENDED = 7  # what is added to an inode's type if it has extended attributes,
 _NOTHING = 0xFFFFFFFF
 _TABLE_MISSING = 0xFFFFFFFFFFFFFFFF
 _METADATA_BYTES = 8192
-_MOST_BLOCK_BYTES = 1 << 20
 _LONGEST_LINK = 65536
 _IS_STORED_METADATA, _IS_STORED_DATA = 1 << 15, 1 << 24
 _MOST_METADATA, _MOST_FRAGMENTS = 512, 64  # blocks that are kept: 4 MiB, and 8 of the usual size
@@ -100,7 +96,7 @@ class Unsquash:
         self._size = size_bytes
         self._where = where
         self._super = self._superblock()
-        self._decompress = _decompressor(self._super.compressor, where)
+        self._decompress = decompressor(self._super.compressor, where)
         self._metadata: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
         self._fragment_blocks: OrderedDict[int, bytes] = OrderedDict()
         self._ids = self._lookup_ids()
@@ -108,7 +104,7 @@ class Unsquash:
     @property
     def compressor(self) -> str:
         """What it is packed with."""
-        return _COMPRESSORS[self._super.compressor]
+        return COMPRESSORS[self._super.compressor]
 
     @property
     def epoch_s(self) -> int:
@@ -183,7 +179,7 @@ class Unsquash:
         )
         if magic != _MAGIC or (major, minor) != (4, 0):
             raise BadInput("holds no squashfs of format 4.0", self._where, _FIX)
-        if not 12 <= log <= 20 or block_bytes != 1 << log or block_bytes > _MOST_BLOCK_BYTES:
+        if not 12 <= log <= 20 or block_bytes != 1 << log or block_bytes > MOST_BLOCK_BYTES:
             raise self._damaged(f"its blocks have {block_bytes} bytes")
         root, used, id_table, _, inode_table, folder_table, fragment_table, _ = places
         if used > self._size:
@@ -340,7 +336,7 @@ class Unsquash:
     def _unpacked(self, raw: bytes, most: int, what: str) -> bytes:
         try:
             return self._decompress(raw, most)
-        except (zlib.error, zstandard.ZstdError, lzma.LZMAError, ValueError) as error:
+        except UNPACKING_ERRORS as error:
             raise self._damaged(f"{what}: {error}") from error
 
     def _pread(self, start: int, size: int) -> bytes:
@@ -392,39 +388,3 @@ _LINK = struct.Struct("<2I")
 _INDEX = struct.Struct("<I")
 _LISTING = struct.Struct("<3I")
 _NAME = struct.Struct("<HhHH")
-
-
-def _gunzip(data: bytes, most: int) -> bytes:
-    stream = zlib.decompressobj()
-    found = stream.decompress(data, most)
-    if not stream.eof and stream.decompress(stream.unconsumed_tail, 1):
-        raise ValueError(f"stands for more than {most} bytes")
-    if not stream.eof:
-        raise ValueError("ends too early")
-    return found
-
-
-def _unzstd(data: bytes, most: int) -> bytes:
-    return zstandard.ZstdDecompressor(max_window_size=max(most, _MOST_BLOCK_BYTES)).decompress(data, most)
-
-
-def _unxz(data: bytes, most: int) -> bytes:
-    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    found = stream.decompress(data, most)
-    if not stream.eof and stream.decompress(b"", 1):
-        raise ValueError(f"stands for more than {most} bytes")
-    if not stream.eof:
-        raise ValueError("ends too early")
-    return found
-
-
-_COMPRESSORS: Mapping[int, str] = {1: "gzip", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}
-_DECOMPRESSORS: Mapping[int, Callable[[bytes, int], bytes]] = {1: _gunzip, 4: _unxz, 6: _unzstd}
-
-
-def _decompressor(number: int, where: str) -> Callable[[bytes, int], bytes]:
-    found = _DECOMPRESSORS.get(number)
-    if found is None:
-        name = _COMPRESSORS.get(number, f"compressor {number}")
-        raise BadInput(f"is packed by {name}, which is not read", where, "convert it with --compression gzip")
-    return found
