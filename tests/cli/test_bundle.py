@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.prefixes.conftest import CHANNEL, library_recipe, locked, python_recipe, tool_recipe, write_package
+from tests.prefixes.conftest import CHANNEL, library_recipe, lock_packages, python_recipe, tool_recipe
 
 from bindery.core import host_platform
-from bindery.environments import Lock, LockedChannel, write_lock
+from bindery.environments import write_lock
 
 
 class Run(Protocol):
@@ -36,15 +36,7 @@ def project(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (tmp_path / "project" / "bindery.toml").write_text("")
     recipes = (python_recipe(), tool_recipe(), library_recipe())
-    packages = tuple(locked(recipe, write_package(recipe, tmp_path / "channel")) for recipe in recipes)
-    lock = Lock(
-        packages=packages,
-        content_hash=((host_platform(), "0" * 64),),
-        channels=(LockedChannel(url=CHANNEL),),
-        platforms=(host_platform(),),
-        sources=("environment.yml",),
-    )
-    write_lock(lock, folder / "conda-lock.yml")
+    write_lock(lock_packages(*recipes, channel=tmp_path / "channel"), folder / "conda-lock.yml")
     return tmp_path / "project"
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
+import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,22 +231,43 @@ def channel(tmp_path: Path) -> Path:
     return tmp_path / "channel"
 
 
+def lock_packages(*recipes: Recipe, channel: Path) -> Lock:
+    """Return the lock of these packages, after writing them into the channel's folder."""
+    return Lock(
+        packages=tuple(locked(recipe, write_package(recipe, channel)) for recipe in recipes),
+        content_hash=((host_platform(), "0" * 64),),
+        channels=(LockedChannel(url=CHANNEL),),
+        platforms=(host_platform(),),
+        sources=("environment.yml",),
+    )
+
+
+def kill_in_the_middle(call: str, realised: Realised, store: Store, moment_s: float) -> None:
+    """Run the call, of a function of ``bindery.prefixes`` on ``realised`` and ``store``; kill it after the moment."""
+    script = (
+        "import pickle, sys; from bindery.core import NoProgress, Store; from bindery.prefixes import *\n"
+        f"realised, store = pickle.load(sys.stdin.buffer); print('ready', flush=True); {call}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(pickle.dumps((realised, store)))
+        process.stdin.close()
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(moment_s)
+        process.kill()
+
+
 @pytest.fixture
 def realise_packages(channel: Path) -> Realise:
     """Return a function that makes packages and locks them."""
 
     def realise(*recipes: Recipe) -> Realised:
-        packages = tuple(locked(recipe, write_package(recipe, channel)) for recipe in recipes)
-        lock = Lock(
-            packages=packages,
-            content_hash=((host_platform(), "0" * 64),),
-            channels=(LockedChannel(url=CHANNEL),),
-            platforms=(host_platform(),),
-            sources=("environment.yml",),
-        )
         return Realised(
             environment=Environment(name="tiny", folder=channel),
-            lock=lock,
+            lock=lock_packages(*recipes, channel=channel),
             packages="conda-forge",
             platform=host_platform(),
             label="Tiny 2026.11.22",

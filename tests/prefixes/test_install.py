@@ -5,16 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import pickle
-import signal
 import stat
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.prefixes.conftest import PLACEHOLDER, PYTHON, Packed, Recipe, library_recipe, python_recipe, tool_recipe
+from tests.prefixes.conftest import (
+    PLACEHOLDER,
+    PYTHON,
+    Packed,
+    Recipe,
+    kill_in_the_middle,
+    library_recipe,
+    python_recipe,
+    tool_recipe,
+)
 
 from bindery.core import BadInput, BinderyError, CheckFailed, NoProgress, Store, ToolFailed, digest_bytes, digest_file
 from bindery.prefixes import ensure_prefix, prefix_path, read_record, verify_prefix
@@ -179,23 +185,7 @@ def test_edited_unpacked_packages_are_unpacked_again(store: Store, everything: R
 @pytest.mark.parametrize("moment", [0.05, 0.3, 0.6, 0.9])
 def test_killed_while_installing_then_run_again(tmp_path: Path, everything: Realised, moment: float) -> None:
     store = Store(tmp_path / "killed")
-    script = (
-        "import pickle, sys; from bindery.core import NoProgress, Store; from bindery.prefixes import ensure_prefix\n"
-        "realised, root = pickle.load(sys.stdin.buffer)\n"
-        "print('ready', flush=True); ensure_prefix(realised, store=Store(root), progress=NoProgress())"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(pickle.dumps((everything, store.root)))
-    process.stdin.close()
-    assert process.stdout.readline() == b"ready\n"
-    time.sleep(moment)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    kill_in_the_middle("ensure_prefix(realised, store=store, progress=NoProgress())", everything, store, moment)
     prefix = ensure_prefix(everything, store=store, progress=NoProgress()).path
     assert verify_prefix(prefix, everything, store=store, progress=NoProgress()) == ()
     assert [path.name for path in (store.root / "prefixes").iterdir() if not path.name.startswith(".")] == [prefix.name]

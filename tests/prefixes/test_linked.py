@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import platform
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.prefixes.conftest import PYTHON, Packed, Recipe, library_recipe, python_recipe, tool_recipe
+from tests.prefixes.conftest import (
+    PYTHON,
+    Packed,
+    Recipe,
+    kill_in_the_middle,
+    library_recipe,
+    python_recipe,
+    tool_recipe,
+)
 
 from bindery.core import BadInput, NoProgress, Store, digest_file, remove_tree
 from bindery.prefixes import ensure_linked, find_linked
@@ -250,19 +255,8 @@ def test_an_environment_without_python_is_linked(store: Store, realise_packages:
 @pytest.mark.parametrize("moment", [0.1, 0.4, 0.7, 1.0])
 def test_killed_while_linking_then_run_again(tmp_path: Path, everything: Realised, moment: float) -> None:
     store = Store(tmp_path / "killed")
-    script = (
-        "import pickle, sys; from bindery.core import NoProgress, Store; from bindery.prefixes import ensure_linked\n"
-        "realised, root = pickle.load(sys.stdin.buffer); print('ready', flush=True)\n"
-        f"ensure_linked(realised, {TARGET!r}, store=Store(root), progress=NoProgress())"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(pickle.dumps((everything, store.root)))
-        process.stdin.close()
-        assert process.stdout.readline() == b"ready\n"
-        time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
+    call = f"ensure_linked(realised, {TARGET!r}, store=store, progress=NoProgress())"
+    kill_in_the_middle(call, everything, store, moment)
     linked = link(everything, store)
     assert all(digest_file(linked.root / path).hex == e.sha256 for path, e in linked.entries.items() if e.sha256)
     assert [path.name for path in (store.root / "linked").iterdir() if not path.name.startswith(".")] == [

@@ -101,7 +101,14 @@ def _link(source: str, target: str) -> None:
     Path(target).hardlink_to(source)
 
 
-def test_its_python_runs_and_writes_nothing_into_it(small: Realised, prefix: Prefix, test_store: Store) -> None:
+def states(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    """Return what changes of anything below the folder when somebody writes there."""
+    found = ((path, path.lstat()) for path in (folder, *folder.rglob("*")))
+    return {str(path): (one.st_ino, one.st_mode, one.st_size, one.st_mtime_ns) for path, one in found}
+
+
+def test_its_python_runs_and_writes_nothing_into_it(prefix: Prefix) -> None:
+    before = states(prefix.path)
     program = "import sys, numpy, yaml, sqlite3, ssl, ctypes; print(sys.prefix, numpy.arange(4).sum(), numpy.__file__)"
     base = {"PATH": os.environ["PATH"], "PYTHONPATH": "/nowhere", "LD_LIBRARY_PATH": "/nowhere"}
     finished = subprocess.run(
@@ -114,7 +121,8 @@ def test_its_python_runs_and_writes_nothing_into_it(small: Realised, prefix: Pre
     where, total, module = finished.stdout.split()
     assert (where, total) == (str(prefix.path), "6")
     assert module.startswith(f"{prefix.path}/lib/")
-    assert verify_prefix(prefix.path, small, store=test_store, progress=NoProgress()) == ()
+    assert states(prefix.path) == before
+    assert len(before) > 1000
 
 
 def test_its_kernel_is_offered_and_runs(prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
