@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.testbed.confined import open_folder
+from tests.testbed.sshd import run_sshd
 
 from bindery.core import NoProgress
 from bindery.sif.sites import CheckOptions, check_site
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from tests.testbed.apptainer import Apptainer
     from tests.testbed.pbs import Pbs
     from tests.testbed.slurm import Slurm
+    from tests.testbed.users import User
 
     from bindery.sif.sites import Site, SiteFinding
 
@@ -195,3 +201,48 @@ def test_a_variable_that_is_not_set_on_the_node(
             f"name a folder of the node's own disk as local_directory, in {site.path}",
         ),
     }
+
+
+def test_a_site_where_jobs_are_submitted_by_ssh(
+    make_site: MakeSite, slurm: Slurm, apptainer: Apptainer, tester: User, tmp_path: Path
+) -> None:
+    with run_sshd(tester, environ=slurm.environ) as sshd, open_folder("scratch") as scratch:
+        scratch.chmod(0o777)  # there jobs are another user's than here
+        more = SMALL.format(local="/tmp").replace("apptainer", str(apptainer.program))  # noqa: S108 - a node has one
+        site = make_site("slurm", more + "submit: ssh\nsubmit_host: submit\n")
+        ssh = tmp_path / "bin/ssh"
+        ssh.parent.mkdir()
+        ssh.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {sshd.config} "$@"\n', encoding="utf-8")
+        ssh.chmod(0o755)
+        environ = {"PATH": f"{ssh.parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+        found = check(replace(site, scratch=str(scratch)), environ)
+        assert list(scratch.iterdir()) == []
+    assert failures(found) == {}
+    assert found["scheduler"].what == "sbatch, squeue, scancel, sinfo on submit"
+
+
+def test_a_submit_host_that_does_not_answer(make_site: MakeSite, tmp_path: Path) -> None:
+    site = make_site("pbs", "interface: lo\nsubmit: ssh\nsubmit_host: no-such.invalid\n")
+    found = failures(check(site, {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}))
+    what, fix = found["scheduler"]
+    assert what.startswith("no-such.invalid has not qsub, qstat, qdel: ended with status 255; ")
+    assert fix == f"let ssh no-such.invalid work without a password, or correct submit_host in {site.path}"
+
+
+def test_ctrl_c_leaves_no_job(
+    make_site: MakeSite, environ_of_slurm: dict[str, str], scratch: Path, slurm: Slurm
+) -> None:
+    site = make_site("slurm", SMALL.format(local=scratch) + "directives: [--begin=now+1hour]\n")
+    words = [sys.executable, "-m", "bindery", "site", str(site.path), "--check"]
+    with subprocess.Popen(
+        words, env=environ_of_slurm, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as asked:
+        assert asked.stderr is not None
+        line = asked.stderr.readline()
+        (number,) = slurm.jobs()
+        assert line == f"job {number} is submitted; it has 300 s\n"
+        asked.send_signal(signal.SIGINT)
+        _, error = asked.communicate(timeout=60)
+    assert (asked.returncode, error.splitlines()[-1]) == (130, "interrupted")
+    assert slurm.jobs() == []
+    assert list(scratch.iterdir()) == []

@@ -38,13 +38,15 @@ def check_site(
     """Return what was found, in the order in which it was tried. No job is submitted that could not work."""
     found: list[SiteFinding] = []
     with progress.task(f"checking {site.name}", None, "steps") as task:
-        for one in _findings(site, options, environ):
+        for one in _findings(site, options, environ, progress):
             found.append(one)
             task.advance()
     return tuple(found)
 
 
-def _findings(site: Site, options: CheckOptions, environ: Mapping[str, str]) -> Iterator[SiteFinding]:
+def _findings(
+    site: Site, options: CheckOptions, environ: Mapping[str, str], progress: Progress
+) -> Iterator[SiteFinding]:
     values = check_placeholders(site)
     yield values
     ready = values.holds
@@ -53,7 +55,7 @@ def _findings(site: Site, options: CheckOptions, environ: Mapping[str, str]) -> 
         ready = ready and (one.holds or one.name not in {"scratch", "scheduler", "queue"})
         yield one
     if ready:
-        yield from check_job(CheckJob(site=site, sif=options.sif, timeout_s=options.timeout_s), environ)
+        yield from check_job(CheckJob(site=site, sif=options.sif, timeout_s=options.timeout_s), environ, progress)
 
 
 def _here(site: Site, environ: Mapping[str, str]) -> Iterator[SiteFinding]:

@@ -21,6 +21,7 @@ from bindery.sif.sites.resources import job_directives
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bindery.core import Progress
     from bindery.sif.sites.site import Site
 
 _SUBMIT = {"slurm": ("sbatch", "--parsable"), "pbs": ("qsub",)}
@@ -45,14 +46,14 @@ class CheckJob:
     timeout_s: float
 
 
-def check_job(job: CheckJob, environ: Mapping[str, str]) -> Iterator[SiteFinding]:
+def check_job(job: CheckJob, environ: Mapping[str, str], progress: Progress) -> Iterator[SiteFinding]:
     """Yield what the job found on its node; it is gone afterwards, whatever happens."""
     site = job.site
     place = Path(expand_variables(site.scratch, environ)) / f".bindery-check-{secrets.token_hex(4)}"
     report, script = place.with_suffix(".report"), place.with_suffix(".sh")
     try:
         with _listening(site) as (address, port):
-            write_file(script, _script(job, report, address, port), mode=0o700)
+            write_file(script, _script(job, report, address, port), mode=0o755)
             words = [*_SUBMIT[site.scheduler], *_output(site, place), str(script)]
             submitted = ask(scheduler_words(site, words), environ)
             found = None if submitted.failed else re.search(r"[0-9]+[^\s;]*", submitted.text)
@@ -60,6 +61,7 @@ def check_job(job: CheckJob, environ: Mapping[str, str]) -> Iterator[SiteFinding
                 fix = f"ask for what the queue allows: cores, memory, walltime, account in {site.path}"
                 yield SiteFinding(name="job", what=f"was refused: {submitted.text.strip()}", fix=fix)
                 return
+            progress.say(f"job {found[0]} is submitted; it has {job.timeout_s:g} s")
             yield from _watch(job, found[0], report, environ)
     finally:
         for path in place.parent.glob(f"{place.name}*"):
