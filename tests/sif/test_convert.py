@@ -187,6 +187,22 @@ def test_no_file_is_larger_than_the_squashfs_and_none_is_elsewhere(tmp_path: Pat
     assert again.path.read_bytes() == sif.path.read_bytes()
 
 
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    make_image(tmp_path / "layout", [tar(file("random", os.urandom(20_000_000)))])
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", CONVERT, str(tmp_path / "layout"), str(out / "x.sif")], stderr=subprocess.PIPE
+    )
+    while not any(one.stat().st_size for one in out.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert said.endswith(b"KeyboardInterrupt\n")
+    assert list(out.iterdir()) == []
+
+
 def test_a_killed_conversion_leaves_nothing_that_the_next_does_not_remove(tmp_path: Path) -> None:
     make_image(tmp_path / "layout", [tar(file("random", os.urandom(20_000_000)))])
     out = tmp_path / "out"

@@ -106,6 +106,21 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
     assert sorted(one.name for one in tmp_path.iterdir()) == [".y.sif.1.part", "x.sif"]
 
 
+def test_a_file_that_somebody_took_for_left_over_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, taken = fcntl.flock, list[Path]()
+
+    def take_first(descriptor: int, how: int) -> None:
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].unlink()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", take_first)
+    with part_beside(tmp_path / "x.sif", {}) as part:
+        assert list(tmp_path.iterdir()) == [part]
+        assert taken == [part]
+
+
 def test_two_in_one_process_leave_each_other_alone(tmp_path: Path) -> None:
     with part_beside(tmp_path / "x.sif", {}) as first, part_beside(tmp_path / "x.sif", {}) as second:
         assert first.exists()

@@ -52,18 +52,26 @@ def part_beside(target: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     try:
         with _folder_errors(folder):
             _remove_left_over(folder, target.name)
-            _stripe(part, environ)
-            descriptor = os.open(part, os.O_RDWR | os.O_CREAT, _MODE)
-        try:
-            with suppress(OSError):  # where there are no locks, what is left over stays
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with _folder_errors(folder):
+            descriptor = _open_part(part, environ)
+            try:
                 yield part
-        finally:
-            os.close(descriptor)
-            part.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
     finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         _OWN.discard(part)
+
+
+def _open_part(part: Path, environ: Mapping[str, str]) -> int:
+    while True:
+        _stripe(part, environ)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT, _MODE)
+        with suppress(OSError):  # where there are no locks, what is left over stays
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if part.exists():
+            return descriptor
+        os.close(descriptor)  # somebody took it for left over between the two calls
 
 
 @contextmanager
