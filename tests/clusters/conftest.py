@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from tests.conftest import ROOT, find_python
+from tests.images.conftest import debian_base_lock
+from tests.sif.conftest import hpc_image, hpc_sif
 
 from bindery.clusters import ClusterSize, LocalCluster, start_cluster
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bindery.core import Store
+
+__all__ = ["debian_base_lock", "hpc_image", "hpc_sif"]  # fixtures that other tests have as well
 
 SMALL = ClusterSize(workers=2, threads_per_worker=1, memory_per_worker="1GiB")
 

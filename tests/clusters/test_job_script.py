@@ -149,8 +149,8 @@ def test_job_scripts(
     sif = Path("/sifs/hpc 1.sif") if place == "sif" else None
     workers = JobWorkers(site=site, workers=8, sif=sif, folders=(Path("/scratch/ann/run"),))
     folder = tmp_path / "c"
-    own = {"HOME": "/scratch/ann/home"}
-    options = plan_options(workers, hpc_python, "bdry-0a1b2c3d", folder, own, folder / "admit.py")
+    own = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True"}
+    options = plan_options(workers, "/scratch/ann/home", hpc_python, "bdry-0a1b2c3d", own, folder / "admit.py")
     rendered = subprocess.run(
         [hpc_python, "-c", RENDER],
         input=json.dumps([scheduler, options]),

@@ -96,7 +96,7 @@ def test_scripts_are_dask_jobqueue_s_own_and_their_jobs_are_workers(
             "walltime": "00:10:00",
             "interface": "lo",
             "protocol": "tls://",
-            "python": f"{prefix}/bin/python",
+            "python": f"HOME={environ['HOME']} {prefix}/bin/python",
             "job_name": cluster.job_name,
             "job_script_prologue": prologue,
             "log_directory": f"{folder}/jobs",

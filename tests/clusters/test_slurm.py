@@ -65,12 +65,19 @@ def environ(running_slurm: Slurm, base_environ: dict[str, str]) -> dict[str, str
 
 
 @pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder as lies beside a notebook."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "beside_the_notebook.py").write_text("def twice(x):\n    return 2 * x\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def cluster(
-    hpc_python: Path, environ: dict[str, str], site: Site, tmp_path_factory: pytest.TempPathFactory
+    hpc_python: Path, environ: dict[str, str], site: Site, modules: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JobCluster]:
     """Return a cluster of two jobs that the tests of this file share."""
-    folder, modules = tmp_path_factory.mktemp("jobs"), tmp_path_factory.mktemp("modules")
-    (modules / "beside_the_notebook.py").write_text("def twice(x):\n    return 2 * x\n")
+    folder = tmp_path_factory.mktemp("jobs")
     workers = JobWorkers(site=site, workers=2)
     starting = begin_job_cluster(
         hpc_python, environ, workers, lock_digest="", folder=folder / "c", python_path=(modules,)
@@ -114,8 +121,12 @@ def test_each_worker_is_a_job_and_is_counted(
     assert cluster.description == "2 workers, 1 thread each, 1GB a job, Slurm jobs on small, in the prefix"
 
 
-def test_workers_import_what_lies_beside_the_notebook(run_hpc: Callable[[str], str]) -> None:
-    assert run_hpc("print(client.submit(lambda: __import__('beside_the_notebook').twice(21)).result())") == "42\n"
+def test_scheduler_and_workers_import_what_lies_beside_the_notebook(
+    run_hpc: Callable[[str], str], modules: Path
+) -> None:
+    code = "import sys\nsys.path.insert(0, {folder!r})\nimport beside_the_notebook\n"
+    code += "print(client.submit(beside_the_notebook.twice, 21).result())"
+    assert run_hpc(code.format(folder=str(modules))) == "42\n"
 
 
 def test_the_dashboard_is_on_loopback_and_the_site_s_variables_are_set(

@@ -59,6 +59,8 @@ def read_place(settings: Settings, site: str | None, sif: Path | None) -> TestPl
     from bindery.sif.sites import read_site  # noqa: PLC0415 - seldom needed
 
     found = read_site(site, settings.root)
+    for key, value in found.placeholders:
+        raise BadInput(f"{key} is still {value}", str(found.path), "fill it in")
     if found.submit == "ssh" and file is None:
         raise WrongUse(f"{found.name} submits by ssh from inside a SIF: name it with --sif")
     return TestPlace(site=found, sif=file, scratch=_open_scratch(found))
@@ -87,9 +89,8 @@ def _open_scratch(site: Site) -> Path:
     text = os.path.expandvars(site.scratch)
     unset = _VARIABLE.search(text)
     if unset:
-        raise BadInput(
-            f"scratch names {unset[0]}, which is not set here", str(site.path), "set it, or write the folder"
-        )
+        what = f"scratch names {unset[0]}, which is not set here"
+        raise BadInput(what, str(site.path), "set it, or write the folder itself")
     folder = Path(text)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

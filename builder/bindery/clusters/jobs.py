@@ -43,12 +43,14 @@ class JobWorkers:
     """Workers that are jobs of a site: how many, and what they run in, the SIF or else the prefix of ``python``.
 
     ``folders`` are seen by the workers where they are here: what notebooks write and workers read lies in them.
+    ``home`` is the caller's, which ``$HOME`` in the site's file stands for.
     """
 
     site: Site
     workers: int
     sif: Path | None = None
     folders: tuple[Path, ...] = ()
+    home: str | None = None
 
     def __str__(self) -> str:
         """Return the workers in words."""
@@ -143,17 +145,15 @@ def begin_job_cluster(
     certificates = make_certificates(folder / "certificates", dt.datetime.now(dt.UTC))
     client_tls = certificates.environ("CLIENT")
     own = {
-        # Not everything that a queue starts has the caller's home; whose it is must not matter.
-        **({"HOME": environ["HOME"]} if "HOME" in environ else {}),
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "True",
         # A sample of every thread's stack, 100 times a second, for a page that nobody looks at.
         "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     }
     tls = {**certificates.environ("SCHEDULER", "WORKER", "CLIENT"), **own}
-    # The caller's temporary folder is a node's own, and not that of the nodes where jobs run.
-    kept = {name: value for name, value in environ.items() if name != "TMPDIR"}
-    conversation = Conversation(python, {**kept, **tls}, folder)
-    end = _End(conversation, queue, kept, folder)
+    handed = {name: value for name, value in environ.items() if name != "TMPDIR"}
+    handed |= {} if jobs.home is None else {"HOME": jobs.home}
+    conversation = Conversation(python, {**environ, **tls}, folder)
+    end = _End(conversation, queue, handed, folder)
 
     def come_up(limit_s: float | None) -> JobCluster:
         client = read_client(python, environ, folder, lock_digest)
@@ -165,13 +165,15 @@ def begin_job_cluster(
             "do": "submit",
             "kind": queue.kind,
             "workers": jobs.workers,
+            "home": handed.get("HOME", ""),
+            "python_path": [str(path) for path in python_path],
             "list": cast("list[Json]", queue.list_words(name)),
             "cancel": cast("list[Json]", queue.cancel_words(name)),
             "refusals": str(folder / "refusals"),
             "where": str(jobs.site.path),
             "prefix": str(python),
             "fix": "the environment hpc has it: bindery test -e hpc",
-            "options": plan_options(jobs, python, name, folder, own, preload),
+            "options": plan_options(jobs, environ.get("HOME", ""), python, name, own, preload),
         }
         started = cast("Started", conversation.ask(request, START_LIMIT_S if limit_s is None else limit_s))
         return JobCluster(conversation, started, client_tls, jobs, end)
@@ -180,13 +182,17 @@ def begin_job_cluster(
 
 
 def plan_options(
-    jobs: JobWorkers, python: Path, name: str, folder: Path, own: Mapping[str, str], preload: Path
+    jobs: JobWorkers, home: str, python: Path, name: str, own: Mapping[str, str], preload: Path
 ) -> dict[str, Json]:
-    """Return what dask-jobqueue is told, in its own words; ``own`` are variables of the workers."""
-    site = jobs.site
+    """Return what dask-jobqueue is told, in its own words.
+
+    ``own`` are variables of the workers. In a prefix, ``home`` is theirs: nobody's settings of Dask are in it.
+    """
+    site, folder = jobs.site, preload.parent
     if jobs.sif is None:
         prefix = python.parent.parent
-        line, prologue = shlex.quote(f"{prefix}/bin/python"), prefix_prologue(site, prefix, own)
+        line = f"HOME={shlex.quote(home)} {shlex.quote(f'{prefix}/bin/python')}"
+        prologue = prefix_prologue(site, prefix, own)
     else:
         line, prologue = sif_python(site, jobs.sif, (folder, *jobs.folders)), sif_prologue(site, own)
     return {

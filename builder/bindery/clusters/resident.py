@@ -285,6 +285,10 @@ class Resident:
 
     def submit(self, request: dict[str, object]) -> dict[str, object]:
         """Start a scheduler here and its workers in jobs, all of them, and count from now on."""
+        sys.path[:0] = request["python_path"]  # the scheduler reads the graphs that clients send
+        # What a queue hands on to its jobs: the temporary folder here is no node's, and $HOME is the person's.
+        os.environ.pop("TMPDIR", None)
+        os.environ["HOME"] = str(request["home"])
         self.jobs = load("resident_jobs").Jobs(request)
         self.cluster = self.jobs.cluster
         self.jobs.start(request["workers"])

@@ -192,7 +192,11 @@ class _Run:
         modules = (self._modules,)
         if options.site is not None:
             jobs = JobWorkers(
-                site=options.site, workers=options.size.workers, sif=options.sif, folders=(self._workplace,)
+                site=options.site,
+                workers=options.size.workers,
+                sif=options.sif,
+                folders=(self._workplace,),
+                home=self._target.environ.get("HOME"),
             )
             digest = self._target.lock_digest
             self._starting = begin_job_cluster(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import bindery
 from bindery.clusters import write_shims
-from bindery.core import BadInput, ToolFailed, host_platform, run_process, write_file
+from bindery.core import ToolFailed, host_platform, run_process, write_file
 from bindery.notebooks.target import AS_INSTALLED, Target
 from bindery.prefixes import FOREIGN_NAMES
 from bindery.sif.sites import Singularity
@@ -41,17 +41,16 @@ def open_sif_target(sif: Path, site: Site | None, parent: Path, environ: Mapping
     commands of its queue: they call the submit host by ssh.
 
     Raises:
-        BadInput: there is no such file.
         ToolFailed: neither Apptainer nor Singularity is there, or the SIF does not run.
 
     """
-    if not sif.is_file():
-        raise BadInput("there is no such file", str(sif), "make it: bindery sif IMAGE -o FILE")
     called = site.singularity if site is not None else Singularity(command=_find_program(environ))
     kept = {name: value for name, value in environ.items() if name not in FOREIGN_NAMES and name != "BINDERY_LOCK"}
     with tempfile.TemporaryDirectory(prefix="bindery-sif-", dir=parent) as temporary:
         folder = Path(temporary)
         shims = write_shims(folder / "bin", site.submit_host) if site is not None and site.submit_host else None
+        if shims is not None:
+            kept["PATH"] = f"{shims}:{kept.get('PATH', '')}"  # they work out here as well
         binds = [*(site.binds if site is not None else ()), str(parent), f"{Path(bindery.__file__).parent}"]
         python = folder / "python"
         text = _script(called, [os.path.expandvars(bind) for bind in binds], sif, shims)

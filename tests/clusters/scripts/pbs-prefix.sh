@@ -19,10 +19,10 @@ export SINGULARITY_CACHEDIR="/scratch/$USER/singularity"
 export SINGULARITY_TMPDIR="/scratch/$USER/singularity"
 export no_proxy=localhost,127.0.0.1
 export NO_PROXY=localhost,127.0.0.1
-export HOME=/scratch/ann/home
+export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=True
 export CONDA_PREFIX=/store/p
 export CONDA_DEFAULT_ENV=/store/p
 export PYTHONNOUSERSITE=1
 export PYTHONDONTWRITEBYTECODE=1
 export PATH=/store/p/bin:$PATH
-/store/p/bin/python -m distributed.cli.dask_worker tls://10.0.0.1:8786 --name hal-0 --nthreads 3 --memory-limit 13.97GiB --nworkers 8 --nanny --death-timeout 60 --local-directory "${TMPDIR:-/tmp}" --preload /scratch/ann/run/cluster/admit.py --dashboard-address 127.0.0.1:0 --interface ib0 --protocol tls://
+HOME=/scratch/ann/home /store/p/bin/python -m distributed.cli.dask_worker tls://10.0.0.1:8786 --name hal-0 --nthreads 3 --memory-limit 13.97GiB --nworkers 8 --nanny --death-timeout 60 --local-directory "${TMPDIR:-/tmp}" --preload /scratch/ann/run/cluster/admit.py --dashboard-address 127.0.0.1:0 --interface ib0 --protocol tls://
