@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tests.testbed.install import fetched_folder
 from tests.testbed.users import run_as
 
 from bindery.sif.sites import read_site, write_site_files
+from bindery.sif.sites.here import check_singularity
 
 if TYPE_CHECKING:
     from tests.testbed.apptainer import Apptainer
@@ -166,6 +168,28 @@ python show.py
 """
     assert loaded.run(script) == "4 FALSE .example.org,localhost,127.0.0.1 /tmp\n"
     assert (loaded.user.home / "my scratch/singularity").is_dir()
+
+
+MODULE = """\
+prepend_path("PATH", {})
+"""
+
+
+def test_singularity_may_be_a_module_itself(hpc_sif: Path, apptainer: Apptainer, tester: User, tmp_path: Path) -> None:
+    modules = apptainer.share(hpc_sif).parent / "modules"
+    path = modules / "singularity/3.8.lua"
+    path.parent.mkdir(parents=True)
+    path.write_text(MODULE.format(json.dumps(str(apptainer.program.parent))), encoding="utf-8")
+    site = hpc_sif.parent / "with-module.yaml"
+    site.write_text(SITE + "  module: singularity/3.8\n", encoding="utf-8")
+    folder = hpc_sif.parent / "with a module"
+    read = read_site(site, tmp_path)
+    write_site_files(read, hpc_sif, folder)
+    environ = {**tester.environ, "PATH": "/usr/bin:/bin", "MODULEPATH": str(modules), "LANG": "C.UTF-8"}
+    words = [folder / "bin/python", "-c", "import sys; print(sys.prefix)"]
+    done = run_as(tester, words, env=environ, cwd=tester.home, timeout_s=300)
+    assert (done.returncode, done.stdout) == (0, f"{PREFIX}\n"), done.stderr
+    assert check_singularity(read, environ).what == "apptainer version 1.4.5"
 
 
 def test_a_scratch_that_has_no_name_is_told(loaded: Loaded) -> None:

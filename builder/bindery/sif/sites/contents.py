@@ -13,6 +13,7 @@ from bindery.sif.format import read_object, read_sif
 from bindery.sif.unsquash import Unsquash
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bindery.core import Digest, Json
@@ -60,8 +61,9 @@ def read_contents(path: Path) -> SifContents:
     if not _NAME.fullmatch(name) or not prefix:
         raise BadInput("does not say which environment it holds", str(path), _FIX)
     bin_folder = str(PurePosixPath(prefix, "bin"))
-    names = _names(sif, bin_folder)
-    programs = tuple(name for name in names if PROGRAMS.fullmatch(name))
+    settings = variables.get("DASK_ROOT_CONFIG", "").rstrip("/")
+    names = _names(sif, (bin_folder, settings))
+    programs = tuple(name for name in names[bin_folder] if PROGRAMS.fullmatch(name))
     if "python" not in programs:
         raise BadInput(f"has no {bin_folder}/python", str(path), _FIX)
     version = version if _NAME.fullmatch(version) else sif.uuid.hex[:12]
@@ -72,7 +74,7 @@ def read_contents(path: Path) -> SifContents:
         version=version,
         bin_folder=bin_folder,
         programs=programs,
-        dask_files=_dask_files(sif, variables.get("DASK_ROOT_CONFIG", "")),
+        dask_files=tuple(f"{settings}/{name}" for name in names[settings] if name.endswith((".yaml", ".yml"))),
     )
 
 
@@ -104,17 +106,14 @@ def _json(sif: Sif, name: str) -> Json:
     return value
 
 
-def _names(sif: Sif, folder: str) -> tuple[str, ...]:
-    """Return the names in a folder of the file system, sorted."""
+def _names(sif: Sif, folders: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the names in each of the folders of the file system, sorted; an empty folder is none."""
     rootfs = sif.rootfs
-    below = folder.strip("/") + "/"
+    found: dict[str, list[str]] = {folder: [] for folder in folders}
+    by_path = {folder.strip("/"): names for folder, names in found.items() if folder}
     with sif.path.open("rb") as stream:
-        squashed = Unsquash(stream, rootfs.offset_bytes, rootfs.size_bytes, str(sif.path))
-        inside = [node.path.removeprefix(below) for node in squashed.nodes() if node.path.startswith(below)]
-    return tuple(sorted(name for name in inside if "/" not in name))
-
-
-def _dask_files(sif: Sif, folder: str) -> tuple[str, ...]:
-    if not folder:
-        return ()
-    return tuple(f"{folder}/{name}" for name in _names(sif, folder) if name.endswith((".yaml", ".yml")))
+        for node in Unsquash(stream, rootfs.offset_bytes, rootfs.size_bytes, str(sif.path)).nodes():
+            above, _, name = node.path.rpartition("/")
+            if above in by_path:
+                by_path[above].append(name)
+    return {folder: tuple(sorted(names)) for folder, names in found.items()}
