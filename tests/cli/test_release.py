@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.notebooks.report.conftest import Sample
 
 from bindery.cli.main import run
 from bindery.core import encode_json
 from bindery.environments import read_lock
 from bindery.notebooks.report import encode_results
-from bindery.notebooks.results import CellResult, NotebookResult, Outcome, TestRun
+from bindery.notebooks.results import CellResult, NotebookResult, Outcome
 
 if TYPE_CHECKING:
     from bindery.core import Json
@@ -81,18 +82,13 @@ def results(ocean: Path, **changes: Json) -> Path:
             executed=None,
         )
 
-    run_of_all = TestRun(
+    run_of_all = Sample().run(
+        notebook("waves", Outcome.DIFFERS, cell),
+        notebook("empty", Outcome.PASSED),
         environment="ocean",
         release=None,
         packages="conda-forge",
         lock_digest=str(read_lock(ocean / "conda-lock.yml").digest("linux-64")),
-        platform="linux-64",
-        python="3.12.11",
-        versions={},
-        cluster="2 workers",
-        started_epoch_s=0,
-        duration_s=1.0,
-        notebooks=(notebook("waves", Outcome.DIFFERS, cell), notebook("empty", Outcome.PASSED)),
     )
     document = encode_results(run_of_all)
     assert isinstance(document, dict)

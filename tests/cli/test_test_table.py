@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.notebooks.report.conftest import Sample
 
 from bindery.cli.test_table import PlainObserver, TableObserver, make_observer
 from bindery.notebooks.observer import NoObserver
-from bindery.notebooks.results import CellResult, FailureClass, NotebookResult, Outcome, TestRun
+from bindery.notebooks.results import CellResult, FailureClass, NotebookResult, Outcome
 
 if TYPE_CHECKING:
     from bindery.notebooks.observer import Observer
@@ -63,20 +64,7 @@ def play(observer: Observer, *notebooks: NotebookResult) -> None:
         observer.notebook_started(one.name, 3)
         observer.cell_done(one.name, 2, 3)
         observer.notebook_finished(one)
-    run = TestRun(
-        environment="pangeo",
-        release=None,
-        packages="wheels",
-        lock_digest="",
-        platform="linux-64",
-        python="3.12",
-        versions={},
-        cluster="",
-        started_epoch_s=0,
-        duration_s=9.0,
-        notebooks=notebooks,
-    )
-    observer.run_finished(run, Path("report/index.html"))
+    observer.run_finished(Sample().run(*notebooks, duration_s=9.0), Path("report/index.html"))
 
 
 def seen(stream: io.StringIO) -> list[str]:

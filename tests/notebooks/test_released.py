@@ -1,27 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tests.notebooks.report.conftest import Sample
 
 from bindery.core import BadInput
 from bindery.environments import Lock
 from bindery.notebooks.released import released_notebooks
-from bindery.notebooks.results import TestRun
 
 
 def test_run_on_conda_forge_says_nothing_of_wheels() -> None:
-    run = TestRun(
-        environment="ocean",
-        release=None,
-        packages="conda-forge",
-        lock_digest="",
-        platform="linux-64",
-        python="3.12.11",
-        versions={},
-        cluster="",
-        started_epoch_s=0,
-        duration_s=0.0,
-        notebooks=(),
-    )
+    run = Sample().run(environment="ocean", release=None, packages="conda-forge")
     lock = Lock(packages=(), content_hash=(), channels=(), platforms=("linux-64",), sources=())
     with pytest.raises(BadInput) as caught:
         released_notebooks(run, environment="ocean", lock=lock, packages="wheels", where="results.json")
