@@ -91,6 +91,10 @@ def test_run_starts_jupyterlab_for_its_user_alone(
             assert client.get("lab").status_code == 200
         with jupyter.kernel() as kernel:
             assert jupyter.execute(kernel, CLUSTER) == "45 /proxy/8787/status True\n"
+            with jupyter.client() as client:
+                assert client.post("api/terminals").status_code == 200
+            # Not a login shell, and none that reads the home's settings.
+            assert jupyter.execute(kernel, TERMINALS) == "[['/bin/bash', '--rcfile', '/etc/bash.bashrc']]\n"
         # What has the token is for the user's eyes.
         (runtime,) = node.glob("jupyter-*")
         assert runtime.stat().st_mode & 0o777 == 0o700
@@ -99,6 +103,11 @@ def test_run_starts_jupyterlab_for_its_user_alone(
     assert list(node.glob("jupyter-*")) == []
 
 
+TERMINALS = """
+import os, pathlib
+files = [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if path.stat().st_uid == os.getuid()]
+print([words for words in (path.read_text().split(chr(0))[:-1] for path in files) if "--rcfile" in words])
+"""
 CLUSTER = """
 import os
 from dask.distributed import Client, LocalCluster

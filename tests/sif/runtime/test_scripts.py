@@ -45,6 +45,22 @@ def test_an_output_without_a_name(word: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, f"{word}: names no file\n  fix: x.ipynb -p n 10 -o out.ipynb\n")
 
 
+def test_what_is_entered_goes_through_the_repositorys_start(tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    start.write_text('#!/bin/sh\nexport STARTED="by start"\nexec "$@"\n', encoding="utf-8")
+    start.chmod(0o755)
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    said = run("enter.sh", "sh", "-c", 'echo "$STARTED $*"', "it", "a  b", env={**env, "R2D_ENTRYPOINT": str(start)})
+    assert (said.returncode, said.stdout, said.stderr) == (0, "by start a  b\n", "")
+    assert run("enter.sh", "sh", "-c", 'echo "$STARTED."', env=env).stdout == ".\n"
+
+
+def test_a_release_that_was_withdrawn_says_so(tmp_path: Path) -> None:
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "BINDERY_WITHDRAWN": "ocean@2026.11.22 was withdrawn: wrong"}
+    done = run("enter.sh", "echo", "said", env=env)
+    assert (done.stdout, done.stderr) == ("said\n", "ocean@2026.11.22 was withdrawn: wrong\n")
+
+
 def test_lines_of_help_fit_on_a_terminal() -> None:
     assert (
         max(len(line) for file in FILES.glob("*.help") for line in file.read_text(encoding="utf-8").split("\n")) <= 120
