@@ -1,4 +1,4 @@
-"""``bindery inspect``: what is in a lock, or in an image."""
+"""``bindery inspect``: what is in a lock, an image, or a SIF."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 DEEPEST = 100
 NOT_KNOWN = "not known"
 MOST_LICENCES = 8
+_MAGIC = slice(32, 41)
 
 
 @click.command("inspect")
@@ -38,7 +39,7 @@ MOST_LICENCES = 8
 def command(
     *, target: str, tree_of: str | None, depth: int | None, needed_by: str | None, platform: str | None, as_json: bool
 ) -> None:
-    """Show what is in a lock, or in an image.
+    """Show what is in a lock, an image, or a Singularity file.
 
     Of a lock: packages by platform and category, channels, sizes, licences, what needs what.
 
@@ -48,7 +49,16 @@ def command(
     Or it is an image: in the store (pangeo:2025.08.14), oci:FOLDER[:NAME], docker://HOST/NAME[:TAG],
     docker-daemon:NAME or container:NAME. Shown are its environment, release, lock and base as it says itself, the sizes
     of packages and layers, and how the notebooks of its release fared. What it says is proven by `bindery verify`.
+
+    Or it is a Singularity file (pangeo.sif): the same, and its apps, its compression, and how many files it holds.
     """
+    if Path(target).is_file() and is_sif(Path(target)):
+        if tree_of is not None or needed_by is not None or depth is not None or platform is not None:
+            raise WrongUse("trees and platforms are of locks, and this is a SIF", target, "leave the options out")
+        from bindery.cli.inspect_sif import inspect_sif_file  # noqa: PLC0415 - locks need nothing of it
+
+        inspect_sif_file(Path(target), as_json=as_json)
+        return
     image = _find_image(target)
     if image is not None:
         if tree_of is not None or needed_by is not None or depth is not None or platform is not None:
@@ -73,6 +83,12 @@ def command(
         _show_tree(graph, [_found(graph, tree_of, named, chosen).name], depth or 3, as_json=as_json)
     else:
         _show_tree(graph, sorted(graph.direct), depth or 1, as_json=as_json)
+
+
+def is_sif(path: Path) -> bool:
+    """Answer whether the file begins as Singularity files do."""
+    with path.open("rb") as file:
+        return file.read(_MAGIC.stop)[_MAGIC] == b"SIF_MAGIC"
 
 
 def _find_image(target: str) -> Target | None:

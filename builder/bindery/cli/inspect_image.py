@@ -37,7 +37,7 @@ def inspect_target(target: Target, *, as_json: bool) -> None:
         facts = inspect_image(opened, progress=make_progress(quiet=as_json))
     notebooks = _notebooks(facts)
     if as_json:
-        click.echo(encode_json(_as_json(str(target), facts, notebooks)))
+        click.echo(encode_json(image_as_json(str(target), facts, notebooks)))
     else:
         _show(facts, notebooks)
 
@@ -78,16 +78,7 @@ def _show(facts: ImageFacts, notebooks: tuple[ReleasedNotebook, ...]) -> None:
     )
     print_table(("", ""), [(name, shown_text(text)) for name, text in said])
     click.echo()
-    packages = [
-        (shown_text(one.name), shown_text(one.version), shown_bytes(one.size_bytes), str(one.files))
-        for one in facts.packages[:LARGEST]
-    ]
-    rest = facts.packages[LARGEST:]
-    if rest:
-        rest_bytes = shown_bytes(sum(one.size_bytes for one in rest))
-        packages.append((f"{len(rest)} smaller ones", "", rest_bytes, str(sum(one.files for one in rest))))
-    packages.append(("other files", "", shown_bytes(facts.other_bytes), ""))
-    print_table(("package", "version", "installed", "files"), packages)
+    show_packages(facts)
     click.echo()
     layers = [
         (
@@ -115,7 +106,22 @@ def _show(facts: ImageFacts, notebooks: tuple[ReleasedNotebook, ...]) -> None:
         print_table(("notebook", "verdict", "cells", "ran"), rows)
 
 
-def _as_json(target: str, facts: ImageFacts, notebooks: tuple[ReleasedNotebook, ...]) -> Json:
+def show_packages(facts: ImageFacts) -> None:
+    """Print the largest packages, and what the others come to."""
+    packages = [
+        (shown_text(one.name), shown_text(one.version), shown_bytes(one.size_bytes), str(one.files))
+        for one in facts.packages[:LARGEST]
+    ]
+    rest = facts.packages[LARGEST:]
+    if rest:
+        rest_bytes = shown_bytes(sum(one.size_bytes for one in rest))
+        packages.append((f"{len(rest)} smaller ones", "", rest_bytes, str(sum(one.files for one in rest))))
+    packages.append(("other files", "", shown_bytes(facts.other_bytes), ""))
+    print_table(("package", "version", "installed", "files"), packages)
+
+
+def image_as_json(target: str, facts: ImageFacts, notebooks: tuple[ReleasedNotebook, ...]) -> dict[str, Json]:
+    """Return the facts as a JSON object."""
     return {
         "schema": 1,
         "image": target,

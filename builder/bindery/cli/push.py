@@ -1,4 +1,4 @@
-"""``bindery push``: an image of the store goes to a registry."""
+"""``bindery push``: an image of the store, or a SIF, goes to a registry."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     IMAGE is in the store (pangeo:2025.08.14) or in a layout (oci:FOLDER). REFERENCE is HOST/NAME or HOST/NAME:TAG.
     Without any tag it gets those that it has a right to: its release, its revision of git, and latest. Several images,
-    each for another platform, are pushed under one name, with an index of them.
+    each for another platform, are pushed under one name, with an index of them. Or it is a Singularity file
+    (pangeo.sif), which is kept as Apptainer keeps it: `apptainer pull oras://HOST/NAME:TAG`.
 
     Only what the registry lacks is sent. Tags move when everything is there. Credentials are those of `docker login`.
 
@@ -75,9 +76,17 @@ def command(  # noqa: PLR0913 - one parameter for each option
     from bindery.images.registry import parse_reference  # noqa: PLC0415 - not for --help
 
     progress = make_progress(quiet=quiet)
-    target = parse_reference(reference)
+    target = parse_reference(reference.removeprefix("oras://"))
     if target.digest is not None:
         raise WrongUse("an image is pushed to a tag, and has the digest that it has", reference, "leave the digest out")
+    if len(images) == 1 and Path(images[0]).is_file():
+        from bindery.cli.push_sif import SifOrder, push_sif  # noqa: PLC0415 - as above
+
+        if binderhub or sbom or sources:
+            raise WrongUse("only images have that", images[0], "leave --binderhub, --sbom and --mount-from out")
+        order = SifOrder(path=Path(images[0]), repository=target, tags=tags, plain_http=plain_http, dry_run=dry_run)
+        push_sif(order, progress, as_json=as_json)
+        return
     layout, descriptor = _find(images)
     annotations = _annotations(layout, descriptor)
     goals = [_Goal(repository=target, tags=_tags(tags, target, annotations))]
