@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.images.conftest import Build, Verify
@@ -32,8 +31,8 @@ print(json.dumps({
 """
 
 
-def look(engine: Engine, image: str) -> Mapping[str, object]:
-    found: Mapping[str, object] = json.loads(engine.run("run", "--rm", image, "python", "-c", LOOK).stdout)
+def look(engine: Engine, image: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(engine.run("run", "--rm", image, "python", "-c", LOOK).stdout)
     return found
 
 
@@ -57,7 +56,7 @@ def ran(
 
 
 def test_both_engines_install_the_same(
-    docker_engine: Engine, real_image: str, ran: tuple[Path, str], verify_real: Verify
+    docker_engine: Engine, real_image: str, real_repository: Path, ran: tuple[Path, str], verify_real: Verify
 ) -> None:
     repository, printed = ran
     assert printed == f"{RAN}@{docker_engine.run('image', 'inspect', '--format', '{{.Id}}', RAN).stdout}"
@@ -66,6 +65,7 @@ def test_both_engines_install_the_same(
     assert by_oci.pop("ran") == ["answer.ipynb", "binder"]
     assert by_docker.pop("ran") == ["answer.ipynb", "binder", "ran.txt"]
     assert by_oci == by_docker
+    assert verify_real("bindery-tests/real:1", real_repository).endswith(": as the lock makes it")
     # What ran is nobody's to foretell; everything that it ran on is as the lock makes it.
     assert verify_real(f"docker-daemon:{RAN}", repository).endswith(
         ": as the lock makes it (but not in everything: commands ran in it afterwards)"
