@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bindery.core import Store
 
 pytestmark = pytest.mark.testbed
-LIMIT_S = 300
+LIMIT_S = 900
 SITE = """\
 scheduler: slurm
 cores: 1

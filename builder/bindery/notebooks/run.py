@@ -162,15 +162,17 @@ class _Run:
         return tuple(results[one.name] for one in notebooks), tried, words
 
     def close(self) -> None:
-        """Leave no process behind."""
+        """Leave no process and no job behind."""
         with self._guard:
             self._stopping = True
             sessions = tuple(self._sessions)
         for session in sessions:
             session.kill()
-        if self._starting is not None:
-            self._starting.stop()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            if self._starting is not None:
+                self._starting.stop()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _prepare(self, notebooks: Sequence[Notebook]) -> tuple[TriedImports, Future[Cluster]]:
         """Try the imports while the cluster starts: each keeps one core busy."""

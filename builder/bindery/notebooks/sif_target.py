@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import bindery
 from bindery.clusters import write_shims
 from bindery.core import ToolFailed, host_platform, run_process, write_file
 from bindery.notebooks.target import AS_INSTALLED, Target
+from bindery.notebooks.workplace import make_workplace
 from bindery.prefixes import FOREIGN_NAMES
 from bindery.sif.sites import Singularity
 
@@ -46,8 +46,7 @@ def open_sif_target(sif: Path, site: Site | None, parent: Path, environ: Mapping
     """
     called = site.singularity if site is not None else Singularity(command=_find_program(environ))
     kept = {name: value for name, value in environ.items() if name not in FOREIGN_NAMES and name != "BINDERY_LOCK"}
-    with tempfile.TemporaryDirectory(prefix="bindery-sif-", dir=parent) as temporary:
-        folder = Path(temporary)
+    with make_workplace(parent) as folder:
         shims = write_shims(folder / "bin", site.submit_host) if site is not None and site.submit_host else None
         if shims is not None:
             kept["PATH"] = f"{shims}:{kept.get('PATH', '')}"  # they work out here as well
