@@ -10,7 +10,8 @@ import sys
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
 from tests.schedule import make_scheduler
@@ -80,6 +81,13 @@ class NoSkips:
             self._skipped.append((report.nodeid, str(why)))
 
 
+class Node(Protocol):
+    """One of several processes that share a run, as xdist describes it to the one that hears of all tests."""
+
+    config: pytest.Config
+    workeroutput: Mapping[str, list[str]]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let golden files be written anew; the commit that does it says why."""
     parser.addoption("--update-golden", action="store_true", help="write expected files anew instead of comparing")
@@ -114,6 +122,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Have several processes share a run so that what is dear is started once."""
     return make_scheduler(config, log)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Let whoever hears of all tests know what is left out; xdist tells only of those that are run."""
+    told: dict[str, object] = getattr(items[0].config, "workeroutput", {}) if items else {}
+    told["left_out"] = [*cast("list[str]", told.get("left_out", [])), *(one.nodeid for one in items)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Node) -> None:
+    """Count what a process left out; all leave out the same."""
+    terminal = node.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.stats["deselected"] = [SimpleNamespace(nodeid=one) for one in node.workeroutput.get("left_out", [])]
 
 
 def user_cache(environ: Mapping[str, str]) -> Path:

@@ -100,6 +100,13 @@ def test_a_listed_skip_needs_a_reason(tmp_path: Path) -> None:
     assert status != 0
 
 
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_what_is_left_out_is_counted(tmp_path: Path, processes: str) -> None:
+    status, output = run_pytest(tmp_path, "-n", processes, "-k", "passes")
+    assert status == 0
+    assert "1 passed, 1 deselected" in output.splitlines()[-1]
+
+
 def test_outside_ci_a_skip_is_only_shown(tmp_path: Path) -> None:
     status, output = run_pytest(tmp_path, body="pytest.skip('no browser')", ci="")
     assert status == 0
