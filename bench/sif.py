@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -88,7 +89,12 @@ def prepare(place: Place) -> Image:
     need("tar2sqfs", "mksquashfs")
     base = kept_base(place)
     first = ["--base", f"oci:{base}"] if base.exists() else ["--base", "debian:bookworm", "--keep-base", str(base)]
-    place.output(program("bindery"), "build", "pangeo", "--packages", "wheels", "--tag", NAME, "--quiet", *first)
+    project = place.folder / "project"  # the build writes down which base it took
+    for name in ("environments", "notebooks"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("input", ".*", "__pycache__"))
+    shutil.copyfile(ROOT / "bindery.toml", project / "bindery.toml")
+    making = ["build", "pangeo", "--packages", "wheels", "--tag", NAME, "--quiet", *first]
+    place.time(program("bindery"), *making, cwd=project)
     return read_image(store_layout(Store(place.store)), NAME)
 
 

@@ -280,3 +280,10 @@ def test_devices_are_left_out(tmp_path: Path) -> None:
 def test_headers_hold_sizes_beyond_eight_gibibytes() -> None:
     raw = encode_header("a", "file", mode=0o644, mtime_s=7, size_bytes=10 << 30)
     assert tarfile.TarInfo.frombuf(raw, "utf-8", "strict").size == 10 << 30
+
+
+def test_paths_may_be_as_deep_as_linux_takes(tmp_path: Path) -> None:
+    deep = "x/" * 2047 + "y"
+    assert len(read_tree(flat_bytes(make_image(tmp_path / "one", [tar(file(deep))])))) == 2049
+    removed = flat_bytes(make_image(tmp_path / "two", [tar(file(deep), file("a")), tar(file(".wh.x"))]))
+    assert shown(removed) == {"a": ""}
