@@ -105,7 +105,25 @@ def test_lock_file_makes_a_bundle_and_says_so_in_json(run: Run, project: Path, t
         (
             ("install", "tiny", "--bundle", ".", "--packages", "wheels"),
             2,
-            "error: --bundle has its own packages\n  fix: leave out --packages and --python\n",
+            "error: --bundle has its own packages\n  fix: leave out --packages, --python and --channel-mirror\n",
+        ),
+        (
+            ("install", "tiny", "--bundle", ".", "--channel-mirror", "conda-forge=/srv"),
+            2,
+            "error: --bundle has its own packages\n  fix: leave out --packages, --python and --channel-mirror\n",
+        ),
+        (
+            ("install", "tiny", "--packages", "wheels", "--channel-mirror", "conda-forge=/srv"),
+            2,
+            (
+                "error: tiny: --channel-mirror is for conda-forge's packages, and this is made of wheels\n"
+                "  fix: leave it out, or add --packages conda-forge\n"
+            ),
+        ),
+        (
+            ("install", "tiny", "--packages", "conda-forge", "--channel-mirror", "other=/srv"),
+            2,
+            f"error: there is a mirror for other, which is no channel of the spec\n  fix: mirror {CHANNEL}\n",
         ),
         (
             ("channel", "--from-lock", "tiny"),
@@ -116,8 +134,8 @@ def test_lock_file_makes_a_bundle_and_says_so_in_json(run: Run, project: Path, t
             ("channel", "--from-lock", "tiny", "-o", "disk", "--channel-mirror", "nonsense"),
             2,
             (
-                "error: --channel-mirror nonsense: expected NAME=PLACE\n"
-                "  fix: --channel-mirror conda-forge=/srv/mirror\n"
+                "Usage: bindery channel [OPTIONS] [ENV]\nTry 'bindery channel --help' for help.\n\n"
+                "Error: Invalid value for '--channel-mirror': 'nonsense' is not NAME=PLACE\n"
             ),
         ),
         (
@@ -140,3 +158,21 @@ def test_what_cannot_be_bundled_is_told(
 ) -> None:
     done = run(*words, cwd=project, store="here")
     assert (done.returncode, done.stdout, done.stderr.replace(str(project), "PROJECT")) == (status, "", error)
+
+
+@pytest.mark.parametrize("packages", [(), ("--packages", "conda-forge")], ids=["auto", "conda-forge"])
+def test_packages_are_installed_from_a_mirror(
+    run: Run, project: Path, tmp_path: Path, packages: tuple[str, ...]
+) -> None:
+    mirror = ("--channel-mirror", f"{CHANNEL}={tmp_path / 'channel'}")
+    done = run("install", "tiny", *packages, *mirror, cwd=project, store="here")
+    assert done.returncode == 0, done.stderr
+    assert (Path(done.stdout.removesuffix("\n")) / "bin" / "tool").is_file()
+    shutil.rmtree(tmp_path / "channel")
+    gone = run("install", "tiny", "--packages", "auto", *mirror, cwd=project, store="there")
+    assert (gone.returncode, gone.stdout) == (2, "")
+    assert gone.stderr == (
+        f"tiny: {CHANNEL} does not answer; taking wheels instead (--packages names one of the two)\n"
+        "error: tiny: --channel-mirror is for conda-forge's packages, and this is made of wheels\n"
+        "  fix: leave it out, or add --packages conda-forge\n"
+    )

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from bindery import __version__
 from bindery.cli.display import make_progress
-from bindery.cli.options import json_option, python_option, quiet_option
+from bindery.cli.options import json_option, mirror_option, python_option, quiet_option
 from bindery.cli.tables import print_table
 from bindery.core import WrongUse, default_store, encode_json, host_platform, read_settings
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bindery.images import BuildPlan, BuildRequest, Compression, Image, MakingOptions
 
 MEGABYTE = 1_000_000
+_NOT_OF_BUILDER = frozenset(
+    {"target", "engine", "keep_base", "repo_dir", "subdir", "user_id", "user_name", "platform", "dry_run"}
+)
 
 
 @click.command("build")
@@ -37,6 +41,7 @@ MEGABYTE = 1_000_000
     help="Where packages come from; needed where the environment has files for both.",
 )
 @python_option
+@mirror_option
 @click.option(
     "--base",
     metavar="BASE",
@@ -73,6 +78,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     engine: Literal["oci", "docker"],
     packages: Literal["conda-forge", "wheels"] | None,
     interpreter: str | None,
+    mirrors: dict[str, str],
     base: str | None,
     update_base: bool,
     keep_base: Path | None,
@@ -117,11 +123,17 @@ def command(  # noqa: PLR0913 - one parameter for each option
 
     store, progress = default_store(os.environ), make_progress(quiet=quiet)
     making = MakingOptions(
-        packages=packages, interpreter=interpreter, base=base, update_base=update_base, compression=compression
+        packages=packages,
+        interpreter=interpreter,
+        base=base,
+        update_base=update_base,
+        compression=compression,
+        mirrors=mirrors,
     )
     if push and name is None:
         raise WrongUse("--push needs the name of a registry", fix="--tag HOST/NAME:TAG")
     if builder_image:
+        _refuse_beside_builder(click.get_current_context())
         _make_builder(name, making, push=push, as_json=as_json, quiet=quiet)
         return
     source = parse_source(target, cache(_settings))
@@ -150,6 +162,16 @@ def command(  # noqa: PLR0913 - one parameter for each option
     if push:
         _push(made, request, progress)
     click.echo(_as_json(made, request, store) if as_json else f"{request.name}@{made.digest}")
+
+
+def _refuse_beside_builder(ctx: click.Context) -> None:
+    given = [
+        param.human_readable_name if isinstance(param, click.Argument) else param.opts[0]
+        for param in ctx.command.params
+        if param.name in _NOT_OF_BUILDER and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise WrongUse(f"--builder-image is of Bindery itself, and takes no {', '.join(given)}", fix="leave it out")
 
 
 def _make_builder(name: str | None, making: MakingOptions, *, push: bool, as_json: bool, quiet: bool) -> None:

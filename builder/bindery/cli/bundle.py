@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindery.core import Json, WrongUse, default_store, host_platform, read_settings
+from bindery.core import Json, default_store, host_platform, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bindery.core import Progress, Store
     from bindery.environments import Environment, PackagesSource, Realised
 
@@ -22,7 +24,7 @@ class BundleRequest:
     packages: PackagesSource
     interpreter: str | None
     platforms: tuple[str, ...]
-    mirrors: tuple[str, ...]
+    mirrors: Mapping[str, str]
 
 
 def make_bundle(asked: BundleRequest, folder: Path, progress: Progress) -> tuple[str, Json]:
@@ -68,7 +70,7 @@ def _realise(asked: BundleRequest, store: Store, progress: Progress) -> list[Rea
             store=store,
             progress=progress,
         )
-    places = dict(first.mirrors) | fetch_mirrors(first.lock, dict(map(_pair, asked.mirrors)))
+    places = dict(first.mirrors) | fetch_mirrors(first.lock, asked.mirrors)
     platforms = asked.platforms or first.lock.platforms
     return [replace(first, platform=platform, mirrors=places) for platform in platforms]
 
@@ -91,10 +93,3 @@ def _of_file(path: Path) -> Realised:
         platform=lock.platforms[0],
         label=folder.name.replace("-", " ").title(),
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, place = text.partition("=")
-    if not equals or not name or not place:
-        raise WrongUse(f"--channel-mirror {text}: expected NAME=PLACE", fix="--channel-mirror conda-forge=/srv/mirror")
-    return name, place

@@ -10,7 +10,7 @@ import click
 
 from bindery.cli.bundle import BundleRequest, make_bundle
 from bindery.cli.display import make_progress
-from bindery.cli.options import json_option, python_option, quiet_option
+from bindery.cli.options import json_option, mirror_option, python_option, quiet_option
 from bindery.core import Json, WrongUse, default_store, encode_json, read_settings, write_file
 from bindery.environments import Environment, find_environment
 
@@ -52,13 +52,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of the bundle: those of the committed lock, or the wheel channel that stands in for them.",
 )
-@click.option(
-    "--channel-mirror",
-    "mirrors",
-    metavar="NAME=PLACE",
-    multiple=True,
-    help="Of the bundle: fetch the channel NAME from this folder or URL, which has the same bytes.",
-)
+@mirror_option
 @json_option
 @quiet_option
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -70,7 +64,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     output: Path | None,
     platforms: tuple[str, ...],
     packages: PackagesSource,
-    mirrors: tuple[str, ...],
+    mirrors: dict[str, str],
     as_json: bool,
     quiet: bool,
 ) -> None:

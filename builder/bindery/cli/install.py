@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bindery.cli.display import make_progress
-from bindery.cli.options import json_option, packages_option, python_option, quiet_option
+from bindery.cli.options import json_option, mirror_option, packages_option, python_option, quiet_option
 from bindery.core import Json, WrongUse, default_store, encode_json, host_platform, read_settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder that `bindery channel --from-lock` made, with every package. It needs no project.",
 )
+@mirror_option
 @json_option
 @quiet_option
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -39,6 +40,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     kernel: bool,
     offline: bool,
     bundle: Path | None,
+    mirrors: dict[str, str],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -59,8 +61,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
         raise WrongUse(
             "--offline needs --bundle FOLDER", fix="make the folder: bindery channel --from-lock ENV -o FOLDER"
         )
-    if bundle is not None and (interpreter is not None or packages != "auto"):
-        raise WrongUse("--bundle has its own packages", fix="leave out --packages and --python")
+    if bundle is not None and (interpreter is not None or packages != "auto" or mirrors):
+        raise WrongUse("--bundle has its own packages", fix="leave out --packages, --python and --channel-mirror")
     if bundle is not None:
         realised = realise_bundle(bundle, environment, host_platform())
     else:
@@ -71,6 +73,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
             platform=host_platform(),
             store=store,
             progress=progress,
+            mirrors=mirrors,
         )
     prefix = ensure_prefix(realised, store=store, progress=progress)
     registered = register_kernel(prefix, environment.replace("@", "-"), os.environ) if kernel else None

@@ -12,7 +12,7 @@ import click
 from bindery.cli.changes import changes_as_json, print_changes
 from bindery.cli.display import make_progress
 from bindery.cli.moves import explain_changes, reasons_as_json
-from bindery.cli.options import json_option, quiet_option
+from bindery.cli.options import json_option, mirror_option, quiet_option
 from bindery.core import CheckFailed, WrongUse, default_store, encode_json, read_settings
 from bindery.environments import (
     LockRequest,
@@ -79,14 +79,7 @@ def _time(ctx: click.Context, param: click.Parameter, value: str | None) -> dt.d
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Keep the packages of this conda-lock.yml where the spec lets them be.",
 )
-@click.option(
-    "--channel-mirror",
-    "mirrors",
-    metavar="NAME=PLACE",
-    callback=_pairs,
-    multiple=True,
-    help="Read the channel NAME from this folder or URL, which has the same bytes; the lock names the true URLs.",
-)
+@mirror_option
 @click.option(
     "--channel-priority",
     type=click.Choice(["strict", "flexible", "disabled"]),
@@ -120,7 +113,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     remove: tuple[str, ...],
     keep: bool,
     locked_from: Path | None,
-    mirrors: tuple[tuple[str, str], ...],
+    mirrors: dict[str, str],
     channel_priority: ChannelPriority,
     exclude_newer: dt.datetime | None,
     offline: bool,
@@ -142,7 +135,7 @@ def command(  # noqa: PLR0913 - click hands over one argument an option
     if len(environments) > 1 and (add or remove):
         raise WrongUse("--add and --remove are for one environment")
     request = LockRequest(
-        mirrors=dict(mirrors),
+        mirrors=mirrors,
         locked_from=locked_from,
         update=update,
         add=add,

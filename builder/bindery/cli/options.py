@@ -22,7 +22,7 @@ mirror_option = click.option(
     metavar="NAME=PLACE",
     callback=_mirrors,
     multiple=True,
-    help="Read the channel NAME from this folder or URL, which has the same bytes; the lock names the true URLs.",
+    help="Read the channel NAME from this folder or URL, which has the same bytes; locks name the true URLs.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no messages; errors stay.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")

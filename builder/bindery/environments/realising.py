@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-from bindery.core import BadInput
+from bindery.core import BadInput, WrongUse
 from bindery.environments.channels import resolve_channels
 from bindery.environments.lockfile import read_lock
+from bindery.environments.mirrors import fetch_mirrors
 from bindery.environments.realised import Realised
 from bindery.environments.releases import find_release, release_of, withdrawal_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bindery.core import Progress, Store
     from bindery.environments.environment import Environment
     from bindery.environments.lockfile import Lock
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 PROBE_TIMEOUT_S = 3.0
 
 
-def realise(
+def realise(  # noqa: PLR0913 - what is asked for, and what to work with
     environment: Environment,
     *,
     packages: PackagesChoice,
@@ -27,26 +32,35 @@ def realise(
     platform: str,
     store: Store,
     progress: Progress,
+    mirrors: Mapping[str, str] | None = None,
 ) -> Realised:
     """Return what is installed on the platform; the committed lock is never changed.
 
     The environment may be a release, which is installed from its own folder alone; that it was withdrawn is said.
     With ``auto`` the committed lock is taken if its first channel answers, and otherwise a wheel channel, which is
     said in one line. ``interpreter`` is for a wheel channel: a version or a path, None for the one that fits best.
+    ``mirrors`` are for the committed lock: from a channel's name or URL to a folder or another URL.
 
     Raises:
+        WrongUse: there are mirrors for a wheel channel, or for a channel that the lock has not.
         BadInput: the lock, the spec or the pins cannot be used.
         ToolFailed: a tool, the network or the disk failed.
 
     """
     _say_withdrawal(environment, platform, progress)
     if packages == "auto":
-        reason = _why_not_conda(environment, interpreter, platform)
+        reason = _why_not_conda(environment, interpreter, platform, mirrors or {})
         packages = "wheels" if reason else "conda-forge"
         if reason:
             taken = "the wheels that were pinned for this release" if environment.release else "wheels"
             progress.say(f"{environment.title}: {reason}; taking {taken} instead (--packages names one of the two)")
     if packages == "wheels":
+        if mirrors:
+            raise WrongUse(
+                "--channel-mirror is for conda-forge's packages, and this is made of wheels",
+                environment.title,
+                "leave it out, or add --packages conda-forge",
+            )
         # What fetches and converts wheels is imported where wheels are wanted.
         from bindery.environments.wheel_lock import realise_wheels  # noqa: PLC0415
 
@@ -70,6 +84,7 @@ def realise(
         platform=platform,
         label=make_label(environment, release),
         release=release,
+        mirrors=fetch_mirrors(lock, mirrors) if mirrors else {},
     )
 
 
@@ -79,7 +94,7 @@ def make_label(environment: Environment, release: str | None) -> str:
     return f"{title} {release}" if release else title
 
 
-def _why_not_conda(environment: Environment, interpreter: str | None, platform: str) -> str:
+def _why_not_conda(environment: Environment, interpreter: str | None, platform: str, mirrors: Mapping[str, str]) -> str:
     """Return why the committed lock is not taken; empty if it is."""
     if _is_of_wheels(environment):
         return "it is a release of wheels"
@@ -87,7 +102,7 @@ def _why_not_conda(environment: Environment, interpreter: str | None, platform: 
         return "it has no conda-lock.yml yet"
     if interpreter is not None:
         return "an interpreter was chosen"
-    channels = resolve_channels(_read_committed(environment, platform).channels, {})
+    channels = resolve_channels(_read_committed(environment, platform).channels, mirrors)
     silent = next((channel.name for channel in channels if not _answers(channel.fetch_url)), None)
     return f"{silent} does not answer" if silent else ""
 
@@ -129,6 +144,8 @@ def _read_committed(environment: Environment, platform: str) -> Lock:
 
 
 def _answers(channel_url: str) -> bool:
+    if channel_url.startswith("file://"):
+        return Path(unquote(urlsplit(channel_url).path)).is_dir()
     # With its parsers of headers and addresses it is a fifth of this room's imports.
     import urllib.request  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from repo2docker.engine import BuildError, ContainerEngine
 from repo2docker.engine import Image as EngineImage
 from repo2docker.utils import R2dState
-from traitlets import Bool, Enum, Unicode
+from traitlets import Bool, Dict, Enum, Unicode
 
 from bindery.core import BinderyError, Store, WrongUse, default_store
 from bindery.images.buildpack.describing import describe_locked
@@ -62,6 +62,12 @@ class OciEngine(ContainerEngine):
         config=True,
         help="How layers are compressed. gzip: larger and slower, for Docker before 23 and containerd before 1.5.",
     )
+    channel_mirrors = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        config=True,
+        help="Folders or URLs, by the name or URL of the channel whose bytes they have.",
+    )
     store = Unicode("", config=True, help="The store. Empty: BINDERY_STORE, else the user's cache folder.")
 
     def __init__(self, *, parent: object, progress: Progress | None = None) -> None:
@@ -88,6 +94,7 @@ class OciEngine(ContainerEngine):
             base=self.base or None,
             update_base=self.update_base,
             compression="gzip" if self.compression == "gzip" else "zstd",
+            mirrors=dict(self.channel_mirrors),
         )
 
     def opened_store(self) -> Store:

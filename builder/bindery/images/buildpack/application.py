@@ -80,6 +80,7 @@ class Application(Repo2Docker):
         engine.base = making.base or ""
         engine.update_base = making.update_base
         engine.compression = making.compression
+        engine.channel_mirrors = dict(making.mirrors)
         engine.purpose = self.purpose
         return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from bindery.images.materials import ensure_sbom
 from bindery.prefixes import ensure_linked, find_linked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bindery.core import Progress, Store
     from bindery.core.tarstreams import TarMember
@@ -45,7 +45,7 @@ JUPYTER_PORT = "8888/tcp"
 class MakingOptions:
     """What the repository does not say: where packages come from, the base, how layers are compressed.
 
-    ``base`` None takes its base.lock.
+    ``base`` None takes its base.lock. ``mirrors`` are from a channel's name or URL to where it is fetched from.
     """
 
     packages: PackagesChoice | None = None
@@ -53,6 +53,7 @@ class MakingOptions:
     base: str | None = None
     update_base: bool = False
     compression: Compression = "zstd"
+    mirrors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +133,7 @@ def _ground(values: BuildValues, options: MakingOptions, layout: Layout, store: 
         platform=values.platform,
         store=store,
         progress=progress,
+        mirrors=options.mirrors,
     )
     base, base_name = _base(values, options, layout, store, progress)
     return _Ground(realised=realised, base=base, base_name=base_name, facts=ensure_base_facts(base, store))

@@ -61,6 +61,7 @@ def plan_image(
         platform=values.platform,
         store=store,
         progress=progress,
+        mirrors=options.mirrors,
     )
     files = repository_members(values.files, "", values.place.user.uid)
     return BuildPlan(
