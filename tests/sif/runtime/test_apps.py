@@ -104,9 +104,20 @@ def test_run_starts_jupyterlab_for_its_user_alone(
 
 
 TERMINALS = """
-import os, pathlib
-files = [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if path.stat().st_uid == os.getuid()]
-print([words for words in (path.read_text().split(chr(0))[:-1] for path in files) if "--rcfile" in words])
+import contextlib, os, pathlib, time
+def terminals():
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended by now
+            words = path.read_text().split(chr(0))[:-1]
+            if path.stat().st_uid == os.getuid() and "--rcfile" in words:
+                found.append(words)
+    return found
+for _ in range(600):
+    if terminals():
+        break
+    time.sleep(0.1)
+print(terminals())
 """
 CLUSTER = """
 import os

@@ -62,6 +62,18 @@ def test_what_is_given_is_not_given_twice() -> None:
     assert 1024 <= int(port.removeprefix("--ServerApp.port=")) <= 65535
 
 
+def test_where_nothing_was_bound_people_work_in_their_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir("/")
+    assert lab.words(["--port=1", "--ip=::1"])[1 + len(ALLOWED)] == f"--ServerApp.root_dir={tmp_path}"
+    assert lab.words(["--port=1", "--ip=::1", "--notebook-dir=/etc"])[-3:] == [
+        "--port=1",
+        "--ip=::1",
+        "--notebook-dir=/etc",
+    ]
+    assert "--ServerApp.root_dir" not in " ".join(lab.words(["--ServerApp.root_dir=/etc"])[:-1])
+
+
 def test_nothing_is_said_of_a_server_that_ends_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with subprocess.Popen(["/bin/false"]) as process:
         lab.announce(process, tmp_path / "missing.json")

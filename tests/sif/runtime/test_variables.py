@@ -199,6 +199,7 @@ def test_the_bundle_of_the_hosts_distribution_is_found(inside: Inside, home: Pat
         ({"LANG": "C.UTF-8"}, "C.UTF-8 "),
         ({"LANG": "en_US.UTF-8", "LC_TIME": "C"}, "en_US.UTF-8 "),
         ({"LANG": "xx_XX.UTF-8"}, "en_US.UTF-8 en_US.UTF-8"),
+        ({"LANG": "en_US"}, "en_US.UTF-8 en_US.UTF-8"),  # ISO 8859-1
         ({"LANG": "xx_XX.UTF-8", "LC_ALL": "C.UTF-8"}, "en_US.UTF-8 C.UTF-8"),
     ],
 )

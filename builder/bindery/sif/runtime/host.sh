@@ -40,7 +40,7 @@ for bindery_one in $bindery_host; do
         [ -d "$bindery_value" ] || bindery_value=
         export "$bindery_name=$bindery_value"
         ;;
-    TMPDIR | TMP | TEMP)
+    TMPDIR | TMP | TEMP | DASK_TEMPORARY_DIRECTORY)
         [ -d "$bindery_value" ] && [ -w "$bindery_value" ] || bindery_value=
         export "$bindery_name=$bindery_value"
         ;;
@@ -50,9 +50,12 @@ for bindery_one in $bindery_host; do
         '' | C | POSIX | C.UTF-8 | C.utf8) ;;
         *)
             bindery_known=$bindery_line$(LC_ALL=C /usr/bin/locale -a)$bindery_line
+            case $bindery_value in
+            *.UTF-8 | *.utf-8 | *.UTF8) bindery_listed=${bindery_value%.*}.utf8 ;;
+            *) bindery_listed=$bindery_value ;;
+            esac
             case $bindery_known in
-            *"$bindery_line$bindery_value$bindery_line"*) ;;
-            *"$bindery_line${bindery_value%%.*}.utf8$bindery_line"*) ;;
+            *"$bindery_line$bindery_listed$bindery_line"*) ;;
             *) bindery_value= ;;
             esac
             ;;
@@ -74,4 +77,4 @@ for bindery_one in /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem; do
         break
     fi
 done
-unset bindery_host bindery_line bindery_spaces bindery_one bindery_name bindery_value bindery_known
+unset bindery_host bindery_line bindery_spaces bindery_one bindery_name bindery_value bindery_known bindery_listed

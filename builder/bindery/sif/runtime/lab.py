@@ -57,6 +57,9 @@ def words(given: list[str]) -> list[str]:
         ours.append(f"--ServerApp.ip={LOOPBACK}")
     if "port" not in named:
         ours.append(f"--ServerApp.port={free_port()}")
+    if Path.cwd() == Path("/") and not named & {"root_dir", "notebook-dir"}:
+        # The folder that the user is in was not bound.
+        ours.append(f"--ServerApp.root_dir={Path.home()}")
     return [*ours, *given]
 
 
