@@ -36,6 +36,17 @@ def test_one_line_is_written_as_conda_lock_writes_it(line: str) -> None:
     assert merge_depends([line]) == _by_conda_lock([line])
 
 
+@settings(deadline=None, max_examples=150)
+@given(ranges=st.lists(st.one_of(st.just(""), VERSIONS, CLAUSES), min_size=2, max_size=3))
+def test_lines_of_one_name_are_joined_as_conda_joins_them(ranges: list[str]) -> None:
+    lines = [f"numpy {one}".strip() for one in ranges]
+    try:
+        expected = _by_conda_lock(lines)
+    except ValueError:  # two exact versions are none
+        return
+    assert merge_depends(lines) == expected
+
+
 @pytest.mark.parametrize(
     "lines",
     [

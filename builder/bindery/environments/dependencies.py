@@ -15,6 +15,7 @@ _EASY = re.compile(
     rf"(?P<name>[a-z0-9_][a-z0-9_.-]*)(?: (?:==(?P<exact>[0-9][0-9A-Za-z_.]*)|(?P<range>{_PART}(?:[,|]{_PART})*))"
     r"(?P<build> [A-Za-z0-9_.*]+)?)?"
 )
+_BOUND = re.compile(r"(?:>=|<=|>|<)[0-9]+(?:\.[0-9]+)*")
 
 
 def merge_depends(depends: Iterable[str]) -> Pairs:
@@ -34,6 +35,9 @@ def _merge(name: str, lines: list[str]) -> tuple[str, str]:
             # So does conda's MatchSpec: an exact version loses its operator, but not beside a build.
             return name, f"=={match['exact']}" if match["build"] else match["exact"]
         return name, match["range"] or ""
+    bounds = {line.removeprefix(f"{name} ") for line in lines}
+    if len(lines) == len(bounds) == 2 and all(map(_BOUND.fullmatch, bounds - {name})):
+        return name, ",".join(sorted(bounds - {name}))
     # Two seconds, for what about one record in ten thousand has.
     from conda_lock.interfaces.vendored_conda import MatchSpec  # noqa: PLC0415
 
