@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.testbed
 
+LIMIT_S = 300.0
 SITE = """\
 scheduler: {scheduler}
 cores: 2
@@ -79,19 +80,38 @@ def notebook(tester: User) -> Iterator[Path]:
 
 def printed(path: Path) -> str:
     """Return what the notebook's last cell has printed, once it is there."""
-    end_s = time.monotonic() + 120
-    while not path.exists() or not json.loads(path.read_text(encoding="utf-8"))["cells"][-1]["outputs"]:
+    end_s = time.monotonic() + LIMIT_S
+    while not (outputs := read_outputs(path)):
         assert time.monotonic() < end_s, "the job has no result"
         time.sleep(0.2)
-    text: str = json.loads(path.read_text(encoding="utf-8"))["cells"][-1]["outputs"][0]["text"]
-    return "".join(text)
+    return "".join(outputs[0]["text"])
+
+
+def read_outputs(path: Path) -> list[dict[str, list[str]]]:
+    """Return the outputs of the notebook's last cell; none while it is being written."""
+    try:
+        outputs: list[dict[str, list[str]]] = json.loads(path.read_text(encoding="utf-8"))["cells"][-1]["outputs"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return []
+    return outputs
+
+
+def wait_for(log: Path, pattern: str) -> str:
+    """Return what the log says, once it says it."""
+    end_s = time.monotonic() + LIMIT_S
+    while True:
+        text = log.read_text(encoding="utf-8") if log.is_file() else ""
+        if found := re.search(pattern, text):
+            return found[0]
+        assert time.monotonic() < end_s, text
+        time.sleep(0.2)
 
 
 def test_slurm_executes_a_notebook_for_an_ordinary_user(
     slurm: Slurm, hpc_sif: Path, apptainer: Apptainer, tester: User, notebook: Path
 ) -> None:
     folder = write_files("slurm", hpc_sif, apptainer)
-    words = ["--wait", "--output=log", folder / "jobs/papermill.sh", "in.ipynb", "-o", "out.ipynb"]
+    words = ["--output=log", folder / "jobs/papermill.sh", "in.ipynb", "-o", "out.ipynb"]
     slurm.run("sbatch", *words, user=tester, cwd=notebook.parent)
     assert printed(notebook.with_name("out.ipynb")) == "['SLURM_JOB_ID']\n"
 
@@ -102,7 +122,7 @@ def test_jupyter_answers_where_the_job_says(slurm: Slurm, hpc_sif: Path, apptain
     slurm.run("sbatch", f"--output={log}", folder / "jobs/jupyter.sh", user=tester)
     address = wait_for(log, r"http://127\.0\.0\.1:\d+/\S*token=\S+")
     assert "ssh " in log.read_text(encoding="utf-8")
-    end_s = time.monotonic() + 120
+    end_s = time.monotonic() + LIMIT_S
     while True:
         try:
             with urllib.request.urlopen(address) as answer:  # noqa: S310 - what the job has printed, on loopback
@@ -111,17 +131,6 @@ def test_jupyter_answers_where_the_job_says(slurm: Slurm, hpc_sif: Path, apptain
         except OSError:
             assert time.monotonic() < end_s, log.read_text(encoding="utf-8")
             time.sleep(0.2)
-
-
-def wait_for(log: Path, pattern: str) -> str:
-    """Return what the log says, once it says it."""
-    end_s = time.monotonic() + 120
-    while True:
-        text = log.read_text(encoding="utf-8") if log.is_file() else ""
-        if found := re.search(pattern, text):
-            return found[0]
-        assert time.monotonic() < end_s, text
-        time.sleep(0.2)
 
 
 def test_a_project_is_tested_in_a_job(slurm: Slurm, hpc_sif: Path, apptainer: Apptainer, tmp_path: Path) -> None:

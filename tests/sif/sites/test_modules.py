@@ -216,18 +216,6 @@ def test_programs_of_the_environment_are_there_and_others_are_not(loaded: Loaded
     assert loaded.run("dask --version").startswith("dask, version ")
 
 
-def test_a_notebook_is_executed_as_the_job_does_it(loaded: Loaded) -> None:
-    script = """\
-python - <<'END'
-import nbformat
-cell = nbformat.v4.new_code_cell("answer = 6 * 7\\nprint(answer)")
-kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), "in.ipynb")
-END
-NOTEBOOK=in.ipynb bash "$1/jobs/papermill.sh" >log 2>&1 || { cat log; exit 1; }
-python -c 'import nbformat; print(nbformat.read("in.out.ipynb", 4).cells[-1].outputs[0].text)'
-bash "$1/jobs/papermill.sh" 2>&1 || true
-"""
-    answer, _, why = loaded.run(script).splitlines()
-    assert answer == "42"
-    assert why.endswith("NOTEBOOK: is not set: it names the notebook")
+def test_a_job_without_a_notebook_says_so(loaded: Loaded) -> None:
+    said = loaded.run('bash "$1/jobs/papermill.sh" 2>&1 || true')
+    assert said.endswith("NOTEBOOK: is not set: it names the notebook\n")
