@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -258,6 +259,22 @@ time.sleep(1000)
 def make_site(site: Site, folder: Path, more: str) -> Site:
     (folder / "other.yaml").write_text(site.path.read_text() + more)
     return read_site(folder / "other.yaml", folder)
+
+
+def test_jobs_that_wait_for_their_turn_are_cancelled(
+    hpc_python: Path, environ: dict[str, str], site: Site, slurm: Slurm, tmp_path: Path
+) -> None:
+    later = make_site(site, tmp_path, "directives: [--begin=now+3600]\n")
+    workers = JobWorkers(site=later, workers=1)
+    starting = begin_job_cluster(hpc_python, environ, workers, lock_digest="", folder=tmp_path / "c")
+    with ThreadPoolExecutor() as pool:
+        finished = pool.submit(starting.finish)
+        wait_until(slurm.jobs, slurm)
+        starting.stop()
+        error = finished.exception()
+    assert isinstance(error, ToolFailed)
+    assert "submit: it ended with status -9" in str(error)
+    wait_until(lambda: slurm.jobs() == [], slurm)
 
 
 def test_a_job_that_the_queue_refuses_is_an_error(

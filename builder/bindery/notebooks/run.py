@@ -200,6 +200,7 @@ class _Run:
                 folders=(self._workplace,),
                 home=self._target.environ.get("HOME"),
             )
+            self._progress.say(f"asking for {jobs}")
             digest = self._target.lock_digest
             self._starting = begin_job_cluster(
                 python, environ, jobs, lock_digest=digest, folder=folder, python_path=modules
