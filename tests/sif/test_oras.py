@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.images.conftest import certificates, fault_proxy, registry
-from tests.sif.verify.made import make_small
+from tests.sif.verify.made import make_small, small_image
 
 from bindery.cli.main import run
-from bindery.images.registry import open_registry, parse_reference
+from bindery.core import NoProgress
+from bindery.images.registry import open_registry, parse_reference, push_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,3 +156,16 @@ def test_other_bytes_than_promised_leave_nothing(
     assert "sha256" in capsys.readouterr().err
     assert (tmp_path / "there.sif").read_bytes() == b"old"
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_an_image_is_no_file(registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = f"{registry.host}/sif/image:1"
+    image = small_image(tmp_path / "layout")
+    push_image(image.layout, image, parse_reference(place), ["1"], progress=NoProgress())
+    assert run(["pull", place, "--output", str(tmp_path / "x.sif")]) == 3
+    assert capsys.readouterr().err == (
+        f"error: {place}: is an image, not a Singularity file\n  fix: leave --output out, then bindery sif\n"
+    )
+    (tmp_path / "text").write_text("no SIF", encoding="utf-8")
+    assert run(["verify", str(tmp_path / "text")]) == 3
+    assert capsys.readouterr().err == f"error: {tmp_path / 'text'}: is not a Singularity image file\n"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bindery.images.buildpack.describing import Described
     from bindery.images.environment_layers import EnvironmentLayer
     from bindery.images.manifest import ImageConfig
+    from bindery.prefixes import LinkedPrefix
 
 _WHERE = "the configuration to be"
 
@@ -38,14 +39,25 @@ def expect_config(described: Described, *, progress: Progress) -> ImageConfig | 
     if described.runs:
         return None
     parts = described.parts
-    environment = plan_environment(parts.linked)
     with progress.task("Digesting layers", None, "bytes") as task:
-        layers = (
-            _digest("runtime", parts.runtime, task),
-            *(_digest(layer.title, _members(layer), task) for layer in environment),
-            _digest("repository", parts.repository, task),
-        )
+        layers = digest_layers(parts.linked, parts.runtime, parts.repository, task)
     return parse_config(encode_config(plan_config(replace(parts.recipe, layers=layers))), _WHERE)
+
+
+def digest_layers(
+    linked: LinkedPrefix, runtime: Iterable[TarMember], repository: Iterable[TarMember], task: Task
+) -> tuple[Layer, ...]:
+    """Return the layers of an image of these parts, over its base's, as if they were stored without compression.
+
+    Raises:
+        BadInput: a file of the environment or the repository is not what it was.
+
+    """
+    return (
+        _digest("runtime", runtime, task),
+        *(_digest(layer.title, _members(layer), task) for layer in plan_environment(linked)),
+        _digest("repository", repository, task),
+    )
 
 
 def _digest(title: str, members: Iterable[TarMember], task: Task) -> Layer:
