@@ -26,14 +26,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "tests/images/verify/test_running.py",
     ),
     # A SIF is made from an image in minutes, once on a machine; who meets it later would wait for its lock.
-    "hpc_sif": (
-        "tests/sif/runtime/*",
-        "tests/sif/hub/*",
-        "tests/sif/sites/test_check.py",
-        "tests/sif/sites/test_jobs.py",
-        "tests/sif/sites/test_modules.py",
-        "tests/clusters/test_in_sif.py",
-    ),
+    "hpc_sif": ("tests/sif/*", "tests/clusters/test_in_sif.py"),
     # Dask's workers take seconds to import what they need.
     "cluster": ("tests/clusters/*",),
 }
