@@ -18,7 +18,6 @@ from bindery.environments.lockfile import LockedChannel, encode_lock, read_lock
 from bindery.environments.realised import Realised
 from bindery.environments.realising import make_label
 from bindery.environments.releases import release_of
-from bindery.environments.solve import SolveOptions, solve_lock
 from bindery.environments.spec import Requirement, Spec, read_spec
 from bindery.environments.wheels import ensure_wheel_channel, read_pins
 from bindery.environments.wheels.names import conda_name
@@ -68,6 +67,9 @@ def _ensure_lock(environment: Environment, spec: Spec, channel: WheelChannel, st
     key = digest_bytes(encode_json([dict(content_hashes(spec)), str(channel.digest)])).hex
 
     def build(work: Path) -> None:
+        # Most calls find the lock in the store.
+        from bindery.environments.solve import SolveOptions, solve_lock  # noqa: PLC0415
+
         options = SolveOptions(
             mirrors={channel.url: str(channel.folder)},
             glibc=channel.glibc,
