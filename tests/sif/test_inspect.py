@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.sif.verify.made import make_small, put_together, take_apart
 
 from bindery.cli.main import run
-from bindery.core import BadInput
-from bindery.sif import NewObject, Sif, SifIdentity, read_config_digest, read_labels, write_sif
+from bindery.core import BadInput, NoProgress
+from bindery.sif import NewObject, Sif, SifIdentity, inspect_sif, read_config_digest, read_labels, write_sif
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +58,16 @@ def test_labels_are_found_where_there_is_no_configuration(sif: Sif, tmp_path: Pa
     parts = take_apart(sif)
     assert read_labels(sif)["bindery.environment"] == "tiny"
     objects = tuple(one for one in parts.objects if one.name != "oci-config.json")
-    without = put_together(type(parts)(pieces=parts.pieces, objects=objects, config=parts.config), tmp_path)
+    without = put_together(replace(parts, objects=objects), tmp_path)
     assert read_labels(without)["bindery.environment"] == "tiny"
+
+
+def test_a_file_that_names_no_image_is_known_by_its_id(sif: Sif, tmp_path: Path) -> None:
+    parts = take_apart(sif)
+    objects = tuple(one for one in parts.objects if one.kind != "deffile")
+    without = put_together(replace(parts, objects=objects), tmp_path)
+    facts = inspect_sif(without, progress=NoProgress())
+    assert (facts.config, [layer.diff_id for layer in facts.image.layers]) == ("", [without.uuid.urn])
 
 
 def test_a_file_without_metadata_says_nothing(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from bindery import __version__
 from bindery.cli.display import make_progress
 from bindery.cli.options import json_option, mirror_option, python_option, quiet_option
 from bindery.cli.tables import print_table
-from bindery.core import WrongUse, default_store, encode_json, host_platform, read_settings
+from bindery.cli.targets import project_settings
+from bindery.core import WrongUse, default_store, encode_json, host_platform
 
 if TYPE_CHECKING:
-    from bindery.core import Json, Progress, Settings, Store
+    from bindery.core import Json, Progress, Store
     from bindery.images import BuildPlan, BuildRequest, Compression, Image, MakingOptions
 
 MEGABYTE = 1_000_000
@@ -136,7 +137,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
         _refuse_beside_builder(click.get_current_context())
         _make_builder(name, making, push=push, as_json=as_json, quiet=quiet)
         return
-    source = parse_source(target, cache(_settings))
+    source = parse_source(target, cache(project_settings))
     request = BuildRequest(
         source=source,
         name=check_name(name or source.default_name),
@@ -185,10 +186,6 @@ def _make_builder(name: str | None, making: MakingOptions, *, push: bool, as_jso
     if push:
         _push(made, request, progress)
     click.echo(_as_json(made, request, store) if as_json else f"{request.name}@{made.digest}")
-
-
-def _settings() -> Settings:
-    return read_settings(Path.cwd())
 
 
 def _keep_base(made: Image, path: Path) -> None:

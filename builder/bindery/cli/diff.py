@@ -1,10 +1,8 @@
-"""``bindery diff``: which packages differ between two environments, releases, locks, lists of pins, or images."""
+"""``bindery diff``: which packages differ between two environments, releases, locks, lists of pins, images or SIFs."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,15 +10,15 @@ import click
 from bindery.cli.changes import changes_as_json, count_changes, print_changes
 from bindery.cli.options import json_option
 from bindery.cli.tables import print_table
-from bindery.core import CheckFailed, WrongUse, default_store, encode_json, read_settings
+from bindery.cli.targets import find_image, find_sif, project_settings
+from bindery.core import CheckFailed, WrongUse, encode_json
 from bindery.environments import compare_lists, explain_change, read_package_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bindery.core import Json, Settings
+    from bindery.core import Json
     from bindery.environments import Comparison, Explanation
-    from bindery.images import Target
 
 MOST_CHAINS = 10
 
@@ -40,13 +38,13 @@ def command(*, before: str, after: str, why: str | None, markdown: bool, exit_co
     HEAD~3:environments/pangeo/conda-lock.yml). Pins and locks are compared by conda-forge's names and by versions.
 
     Or both are images, such as pangeo:2025.08.14 in the store, oci:FOLDER:NAME or docker://HOST/NAME:TAG; then sizes
-    are compared as well, by package and by layer.
+    are compared as well, by package and by layer. A Singularity file (pangeo.sif) is compared as an image is.
     """
     if markdown and as_json:
         raise WrongUse("--markdown and --json are two forms of the same answer", fix="give one of them")
     if markdown and why is not None:
         raise WrongUse("--why has no form in Markdown", fix="leave out --markdown")
-    images = [_find_image(before), _find_image(after)]
+    images = [find_sif(word) or find_image(word) for word in (before, after)]
     if images[0] is not None and images[1] is not None:
         if why is not None:
             raise WrongUse("--why is for locks, which say what needs what", fix="compare the images' environments")
@@ -56,7 +54,7 @@ def command(*, before: str, after: str, why: str | None, markdown: bool, exit_co
         return
     if images[0] is not None or images[1] is not None:
         raise WrongUse("one is an image and the other is not", f"{before}, {after}", "compare two of a kind")
-    settings = cache(_settings)
+    settings = cache(project_settings)
     comparison = compare_lists(read_package_list(before, settings), read_package_list(after, settings))
     explanations = explain_change(comparison, why) if why is not None else ()
     if as_json:
@@ -67,18 +65,6 @@ def command(*, before: str, after: str, why: str | None, markdown: bool, exit_co
         _show(comparison, markdown=markdown)
     if comparison.changes and exit_code:
         raise CheckFailed(f"{len(comparison.changes)} packages differ", f"{before}, {after}")
-
-
-def _find_image(target: str) -> Target | None:
-    if ":" not in target:
-        return None
-    from bindery.images import find_image_target  # noqa: PLC0415 - names of environments need nothing of it
-
-    return find_image_target(target, default_store(os.environ))
-
-
-def _settings() -> Settings:
-    return read_settings(Path.cwd())
 
 
 def _show(comparison: Comparison, *, markdown: bool) -> None:

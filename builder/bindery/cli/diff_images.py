@@ -1,8 +1,10 @@
-"""The part of ``bindery diff`` that is about images."""
+"""The part of ``bindery diff`` that is about images and Singularity files."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from bindery.images import ImageDifference, ImageFacts, ImageLayer, Target
 
 
-def diff_targets(before: Target, after: Target, *, markdown: bool, exit_code: bool, as_json: bool) -> None:
-    """Print how the images differ.
+def diff_targets(
+    before: Target | Path, after: Target | Path, *, markdown: bool, exit_code: bool, as_json: bool
+) -> None:
+    """Print how the images differ; a path is that of a Singularity file.
 
     Raises:
         CheckFailed: they do, and the status is to say so.
@@ -32,6 +36,9 @@ def diff_targets(before: Target, after: Target, *, markdown: bool, exit_code: bo
 
     """
     difference = compare_images(_read(before), _read(after), (str(before), str(after)))
+    if isinstance(before, Path) != isinstance(after, Path):
+        # A Singularity file has one layer, which no image has.
+        difference = replace(difference, layers=())
     if as_json:
         click.echo(encode_json(_as_json(difference)))
     else:
@@ -40,7 +47,11 @@ def diff_targets(before: Target, after: Target, *, markdown: bool, exit_code: bo
         raise CheckFailed("the images differ", f"{before}, {after}")
 
 
-def _read(target: Target) -> ImageFacts:
+def _read(target: Target | Path) -> ImageFacts:
+    if isinstance(target, Path):
+        from bindery.sif import inspect_sif, read_sif  # noqa: PLC0415 - images need nothing of it
+
+        return inspect_sif(read_sif(target), progress=make_progress(quiet=True)).image
     with open_image(target, default_store(os.environ), os.environ) as opened:
         return inspect_image(opened, progress=make_progress(quiet=True))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bindery.core import WrongUse, default_store, host_platform, read_settings
+from bindery.cli.targets import project_settings
+from bindery.core import WrongUse, default_store, host_platform
 
 if TYPE_CHECKING:
-    from bindery.core import Settings
     from bindery.environments import NamedLock
 
 Format = Literal["explicit", "environment", "requirements", "cyclonedx"]
@@ -53,7 +52,7 @@ def command(*, target: str, chosen: Format, platform: str | None, categories: tu
         render_requirements,
     )
 
-    named = read_named_lock(target, cache(_settings))
+    named = read_named_lock(target, cache(project_settings))
     if chosen == "cyclonedx":
         if categories:
             raise WrongUse("a list of materials is of what is installed", "--category", "leave it out")
@@ -75,7 +74,3 @@ def _materials(named: NamedLock, platform: str) -> bytes:
     facts = read_facts(named.lock.packages_for(platform), default_store(os.environ))
     licences = {url: one.licence for url, one in facts.items() if one.licence is not None}
     return encode_sbom(named.lock, platform, name, version, licences)
-
-
-def _settings() -> Settings:
-    return read_settings(Path.cwd())

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bindery.cli.options import json_option
 from bindery.cli.tables import print_table
-from bindery.core import BadInput, WrongUse, default_store, encode_json, host_platform, read_settings
+from bindery.cli.targets import find_image, find_sif, project_settings
+from bindery.core import BadInput, WrongUse, default_store, encode_json, host_platform
 from bindery.environments import DependencyGraph, count_packages, list_lock, read_facts, read_named_lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bindery.core import Json, Settings
+    from bindery.core import Json
     from bindery.environments import ListedPackage, NamedLock, PlatformInventory, Sum
-    from bindery.images import Target
 
 DEEPEST = 100
 NOT_KNOWN = "not known"
 MOST_LICENCES = 8
-_MAGIC = slice(32, 41)
 
 
 @click.command("inspect")
@@ -52,14 +50,15 @@ def command(
 
     Or it is a Singularity file (pangeo.sif): the same, and its apps, its compression, and how many files it holds.
     """
-    if Path(target).is_file() and is_sif(Path(target)):
+    sif = find_sif(target)
+    if sif is not None:
         if tree_of is not None or needed_by is not None or depth is not None or platform is not None:
             raise WrongUse("trees and platforms are of locks, and this is a SIF", target, "leave the options out")
         from bindery.cli.inspect_sif import inspect_sif_file  # noqa: PLC0415 - locks need nothing of it
 
-        inspect_sif_file(Path(target), as_json=as_json)
+        inspect_sif_file(sif, as_json=as_json)
         return
-    image = _find_image(target)
+    image = find_image(target)
     if image is not None:
         if tree_of is not None or needed_by is not None or depth is not None or platform is not None:
             raise WrongUse("trees and platforms are of locks, and this is an image", target, "leave the options out")
@@ -69,7 +68,7 @@ def command(
         return
     if tree_of is not None and needed_by is not None:
         raise WrongUse("--tree and --needed-by look in opposite directions", fix="give one of them")
-    named = read_named_lock(target, cache(_settings))
+    named = read_named_lock(target, cache(project_settings))
     if tree_of is None and needed_by is None:
         if platform is not None:
             raise WrongUse("--platform is for --tree and --needed-by", fix="leave it out")
@@ -83,24 +82,6 @@ def command(
         _show_tree(graph, [_found(graph, tree_of, named, chosen).name], depth or 3, as_json=as_json)
     else:
         _show_tree(graph, sorted(graph.direct), depth or 1, as_json=as_json)
-
-
-def is_sif(path: Path) -> bool:
-    """Answer whether the file begins as Singularity files do."""
-    with path.open("rb") as file:
-        return file.read(_MAGIC.stop)[_MAGIC] == b"SIF_MAGIC"
-
-
-def _find_image(target: str) -> Target | None:
-    if ":" not in target:
-        return None
-    from bindery.images import find_image_target  # noqa: PLC0415 - names of environments need nothing of it
-
-    return find_image_target(target, default_store(os.environ))
-
-
-def _settings() -> Settings:
-    return read_settings(Path.cwd())
 
 
 def _platform(named: NamedLock, platform: str | None) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bindery.cli.tables import print_table
-from bindery.core import BadInput, default_store, encode_json, read_settings
+from bindery.cli.targets import project_settings
+from bindery.core import BadInput, default_store, encode_json
 from bindery.images import BuildRequest, MakingOptions, Place, User, describe_build, parse_source, parse_target
 from bindery.images.verify import expect_image, open_image, verify_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bindery.core import Json, Progress, Settings
+    from bindery.core import Json, Progress
     from bindery.environments import PackagesChoice
     from bindery.images.verify import ImageFinding
 
@@ -103,17 +103,13 @@ def build_request(request: ImageRequest, source: str, labels: Mapping[str, str])
         packages = "wheels" if said == "wheels" else "conda-forge"
     name, uid = request.user
     return BuildRequest(
-        source=parse_source(source, cache(_settings)),
+        source=parse_source(source, cache(project_settings)),
         name="bindery/verified:latest",
         making=MakingOptions(packages=None if packages == "auto" else packages, interpreter=request.interpreter),
         place=Place(user=User(name=name, uid=uid), repository=request.repo_dir),
         subdir=request.subdir,
         platform=request.platform,
     )
-
-
-def _settings() -> Settings:
-    return read_settings(Path.cwd())
 
 
 def show_findings(findings: Sequence[ImageFinding]) -> None:

@@ -60,7 +60,7 @@ def inspect_sif(sif: Sif, *, progress: Progress) -> SifFacts:
     (layer,) = facts.layers
     config = read_config_digest(sif)
     file_bytes = sif.path.stat().st_size
-    whole = replace(layer, title="squashfs", diff_id=config, stored_bytes=file_bytes)
+    whole = replace(layer, title="squashfs", diff_id=config or sif.uuid.urn, stored_bytes=file_bytes)
     return SifFacts(
         image=replace(facts, digest=config, platform=f"linux/{sif.architecture}", layers=(whole,)),
         uuid=str(sif.uuid),
