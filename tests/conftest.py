@@ -14,6 +14,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol, cast
 
 import pytest
+from tests.command import run_bindery
+from tests.hpc import SIF, build_image, copy_project, ensure_sif
 from tests.schedule import make_scheduler
 from tests.testbed.apptainer import Apptainer, unpack_apptainer
 from tests.testbed.pbs import Pbs, run_pbs
@@ -21,7 +23,9 @@ from tests.testbed.slurm import Slurm, run_slurm
 from tests.testbed.sshd import Sshd, run_sshd
 from tests.testbed.users import User, make_user
 
-from bindery.core import Store
+from bindery.core import NoProgress, Store
+from bindery.images import Image, store_layout
+from bindery.images.base import ensure_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -178,18 +182,44 @@ def stack_python(test_store: Store) -> StackPython:
 
     @cache
     def ensure(minor: str) -> Path:
-        install = ["install", "pangeo", "--packages", "wheels", "--python", str(find_python(minor)), "--quiet"]
-        done = subprocess.run(
-            [sys.executable, "-m", "bindery", *install],
-            cwd=ROOT,
-            env={**os.environ, "BINDERY_STORE": str(test_store.root)},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
+        words = ["install", "pangeo", "--packages", "wheels", "--python", str(find_python(minor)), "--quiet"]
+        done = run_bindery(test_store, *words, cwd=ROOT)
         return Path(done.stdout.rstrip("\n")) / "bin" / "python"
 
     return ensure
+
+
+@pytest.fixture(scope="session")
+def debian_base_lock(test_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ``base.lock`` of the real base of the machine's Debian mirror, which the test store keeps."""
+    lock = tmp_path_factory.mktemp("base") / "base.lock"
+    ensure_base(
+        lock,
+        "debian:bookworm",
+        update=False,
+        layout=store_layout(test_store),
+        store=test_store,
+        progress=NoProgress(),
+    )
+    return lock
+
+
+@pytest.fixture(scope="session")
+def hpc_project(debian_base_lock: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project in which ``hpc`` has a base, for tests to read."""
+    return copy_project(tmp_path_factory.mktemp("hpc") / "project", debian_base_lock)
+
+
+@pytest.fixture(scope="session")
+def hpc_image(hpc_project: Path, test_store: Store) -> Image:
+    """Return the image of ``environments/hpc`` in wheels, with this repository's notebooks in /srv/repo."""
+    return build_image(hpc_project, test_store, find_python("3.11"))
+
+
+@pytest.fixture(scope="session")
+def hpc_sif(hpc_image: Image, test_store: Store, apptainer: Apptainer) -> Path:
+    """Return the SIF of ``hpc_image``, which every user can read."""
+    return apptainer.share(ensure_sif(hpc_image, test_store) / SIF)
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.command import run_bindery
 from tests.conftest import ROOT, find_python
-from tests.images.conftest import debian_base_lock
-from tests.sif.conftest import hpc_image, hpc_sif
 
 from bindery.clusters import ClusterSize, LocalCluster, start_cluster
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bindery.core import Store
-
-__all__ = ["debian_base_lock", "hpc_image", "hpc_sif"]  # fixtures that other tests have as well
 
 SMALL = ClusterSize(workers=2, threads_per_worker=1, memory_per_worker="1GiB")
 
@@ -41,15 +37,8 @@ def environment_python(stack_python: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def hpc_python(test_store: Store) -> Path:
     """Return the Python of ``environments/hpc``, as ``bindery install`` makes it."""
-    install = ["install", "hpc", "--packages", "wheels", "--python", str(find_python("3.11")), "--quiet"]
-    done = subprocess.run(
-        [sys.executable, "-m", "bindery", *install],
-        cwd=ROOT,
-        env={**os.environ, "BINDERY_STORE": str(test_store.root)},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    words = ["install", "hpc", "--packages", "wheels", "--python", str(find_python("3.11")), "--quiet"]
+    done = run_bindery(test_store, *words, cwd=ROOT)
     return Path(done.stdout.rstrip("\n")) / "bin" / "python"
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.command import run_bindery
 from tests.conftest import ROOT, find_python
 from tests.testbed.certificates import Certificates, make_certificates
 from tests.testbed.engine import Engine, run_engine
@@ -47,21 +46,6 @@ def fault_proxy(registry: Registry) -> Iterator[FaultProxy]:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return certificates of 127.0.0.1."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="session")
-def debian_base_lock(test_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a ``base.lock`` of the real base of the machine's Debian mirror, which the test store keeps."""
-    lock = tmp_path_factory.mktemp("base") / "base.lock"
-    ensure_base(
-        lock,
-        "debian:bookworm",
-        update=False,
-        layout=store_layout(test_store),
-        store=test_store,
-        progress=NoProgress(),
-    )
-    return lock
 
 
 @pytest.fixture(scope="session")
@@ -130,18 +114,9 @@ class Verify(Protocol):
         """Return the last line."""
 
 
-def run_bindery(store: Store, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return what the command said of wheels for the Python that tests share, with the repository in /srv/repo."""
-    making = ["--packages", "wheels", "--python", str(find_python("3.11")), "--repo-dir", "/srv/repo"]
-    done = subprocess.run(
-        [sys.executable, "-m", "bindery", *words, *making],
-        env={**os.environ, "BINDERY_STORE": str(store.root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
+def making() -> tuple[str, ...]:
+    """Return options for wheels, for the Python that tests share, with the repository in /srv/repo."""
+    return ("--packages", "wheels", "--python", str(find_python("3.11")), "--repo-dir", "/srv/repo")
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +126,7 @@ def build_real(test_store: Store) -> Build:
     def build(repository: Path, name: str, *options: str) -> str:
         # Debian 12's engine reads no layers that zstd compressed.
         words = ["build", str(repository), "--tag", name, "--compression", "gzip", "--quiet", *options]
-        return run_bindery(test_store, *words).stdout
+        return run_bindery(test_store, *words, *making()).stdout
 
     return build
 
@@ -161,7 +136,8 @@ def verify_real(test_store: Store) -> Verify:
     """Return the command ``bindery verify``, for images that ``build_real`` made."""
 
     def verify(image: str, repository: Path) -> str:
-        return run_bindery(test_store, "verify", image, "--of", str(repository)).stderr.splitlines()[-1]
+        words = ["verify", image, "--of", str(repository)]
+        return run_bindery(test_store, *words, *making()).stderr.splitlines()[-1]
 
     return verify
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.sif.layers import device, file, folder, hard, link, make_image, pipe, tar
+from tests.sif.signing import make_key
 from tests.testbed.shell import make_shell_archive
 
 from bindery.core import NoProgress
@@ -83,16 +84,11 @@ def test_it_runs(apptainer: Apptainer, sif: Path, user: User | None) -> None:
 
 def test_it_signs_and_verifies(apptainer: Apptainer, sif: Path, user: User | None, tmp_path: Path) -> None:
     home = tmp_path if user is None else user.home
-    keys = home / "keys"
-    keys.mkdir(mode=0o700)
     own = home / "signed.sif"
     shutil.copyfile(sif, own)
     if user is not None:
-        for path in (keys, own):
-            shutil.chown(path, user.uid, user.gid)
-    environ = {"APPTAINER_CONFIGDIR": str(keys)}
-    who = ["--name", "Tester", "--email", "tester@example.org", "--comment", "", "--password", "", "--push=false"]
-    apptainer.run("key", "newpair", *who, user=user, env=environ)
+        shutil.chown(own, user.uid, user.gid)
+    environ = make_key(apptainer, home / "keys", user)
     refused = apptainer.run("verify", "--local", own, user=user, env=environ, check=False)
     assert refused.returncode != 0
     apptainer.run("sign", own, user=user, env=environ)

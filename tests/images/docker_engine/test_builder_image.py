@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.command import run_bindery
 from tests.conftest import ROOT, find_python
 
 from bindery.images.docker_engine import staged_builder
@@ -69,32 +69,20 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def run_bindery(store: Store, *words: str, **environ: str) -> None:
-    """Run the command in the store of the tests."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bindery", *words, "--quiet"],
-        env={**os.environ, **environ, "BINDERY_STORE": str(store.root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture
 def builder(docker_engine: Engine, test_store: Store) -> str:
     """Return the name in the engine of the image that builds images."""
     python = str(find_python("3.11"))
     packing = ["--compression", "gzip"]
-    run_bindery(test_store, "build", "--builder-image", "--tag", BUILDER, "--python", python, *packing)
-    run_bindery(test_store, "load", BUILDER, **docker_engine.environ)
+    run_bindery(test_store, "build", "--builder-image", "--tag", BUILDER, "--python", python, *packing, "--quiet")
+    run_bindery(test_store, "load", BUILDER, "--quiet", environ=docker_engine.environ)
     return BUILDER
 
 
 @pytest.fixture
 def base(registry: Registry, test_store: Store, debian_base: Image) -> str:
     """Return where in the registry the base is."""
-    run_bindery(test_store, "push", f"base:{debian_base.digest.hex[:12]}", f"{registry.host}/builder/base:1")
+    run_bindery(test_store, "push", f"base:{debian_base.digest.hex[:12]}", f"{registry.host}/builder/base:1", "--quiet")
     return f"docker://{registry.host}/builder/base@{debian_base.digest}"
 
 
