@@ -6,6 +6,7 @@ count.
 """
 
 from bindery.clusters.batch_queue import BatchQueue
+from bindery.sif.sites import QUEUE_PROGRAMS
 
 _FIND = """\
 listed=$(qstat) || exit 1
@@ -19,7 +20,7 @@ done
 PBS = BatchQueue(
     kind="pbs",
     title="PBS",
-    programs=("qsub", "qstat", "qdel"),
+    programs=QUEUE_PROGRAMS["pbs"],
     listing=("/bin/sh", "-c", _FIND.replace("{act}", 'echo "${job%%.*}"'), "qstat", "{name}"),
     cancelling=("/bin/sh", "-c", _FIND.replace("{act}", 'qdel "${job%%.*}" || :'), "qdel", "{name}"),
 )

@@ -4,11 +4,12 @@ Source: Slurm 22.05, squeue(1) and scancel(1).
 """
 
 from bindery.clusters.batch_queue import BatchQueue
+from bindery.sif.sites import QUEUE_PROGRAMS
 
 SLURM = BatchQueue(
     kind="slurm",
     title="Slurm",
-    programs=("sbatch", "squeue", "scancel"),
+    programs=QUEUE_PROGRAMS["slurm"],
     listing=("squeue", "--noheader", "--format=%i", "--name={name}"),
     cancelling=("scancel", "--quiet", "--name={name}"),
 )

@@ -90,7 +90,7 @@ HEADS = {
 def test_a_job_of_dask_jobqueue_is_what_the_site_says(
     make_site: MakeSite, contents: SifContents, tmp_path: Path, scheduler: str
 ) -> None:
-    folder = tmp_path / 'of "all"\nit\'s'
+    folder = tmp_path / "of all\nit's"
     site = make_site(scheduler, MORE)
     address, lines = ask_jobqueue(scheduler, render(site, contents, folder)["dask/jobqueue.yaml"], tmp_path / "home")
     script = "\n".join(lines)

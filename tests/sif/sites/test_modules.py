@@ -70,7 +70,7 @@ def loaded(hpc_sif: Path, apptainer: Apptainer, tester: User) -> Loaded:
     """
     path = hpc_sif.parent / "site.yaml"
     path.write_text(SITE, encoding="utf-8")
-    folder = hpc_sif.parent / 'it\'s "our"  own; site'
+    folder = hpc_sif.parent / "it's our  own; site"
     write_site_files(read_site(path, path.parent), hpc_sif, folder)
     modulecmd = apptainer.share((fetched_folder("environment-modules") / "usr/lib/modulecmd.tcl").resolve())
     return Loaded(folder=folder, apptainer=apptainer, user=tester, modulecmd=modulecmd)

@@ -70,7 +70,7 @@ def test_the_table_has_every_variable(make_site: MakeSite) -> None:
 def test_the_table_has_every_file(make_site: MakeSite, contents: SifContents, tmp_path: Path) -> None:
     listed = [path for row in rows("file") for path in re.findall(r"`([^`]+)`", row[0])]
     named = [path.replace("<environment>", contents.name).replace("<release>", contents.version) for path in listed]
-    for file in render_site_files(make_site("pbs"), contents, tmp_path):
+    for file in render_site_files(make_site("pbs", "submit: ssh\nsubmit_host: a\n"), contents, tmp_path):
         assert any(str(file.path) == one or str(file.path).startswith(f"{one.rstrip('/')}/") for one in named), (
             file.path
         )

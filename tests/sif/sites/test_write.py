@@ -12,7 +12,7 @@ from tests.sif.sites.conftest import LABELS, VARIABLES
 
 from bindery.core import BadInput
 from bindery.sif.format import NewObject, SifIdentity, write_sif
-from bindery.sif.sites import Stale, find_stale, read_origin, read_site, write, write_site_files
+from bindery.sif.sites import Stale, find_stale, read_origin, read_site, shim_lines, write, write_site_files
 from bindery.sif.sites.contents import SifContents, read_contents
 from bindery.sif.sites.render import render_site_files
 
@@ -73,6 +73,37 @@ def test_every_file_says_what_it_was_made_of(make_site: MakeSite, make_sif: Make
         *("site", site.digest),
         *(sif, contents.digest),
     )
+
+
+ELSEWHERE = "submit: ssh\nsubmit_host: {host}\n"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "programs"), [("slurm", ["sbatch", "scancel", "squeue"]), ("pbs", ["qdel", "qstat", "qsub"])]
+)
+def test_the_queue_s_programs_are_written_where_jobs_are_submitted_elsewhere(
+    make_site: MakeSite, make_sif: MakeSif, folder: Path, scheduler: str, programs: list[str]
+) -> None:
+    write_site_files(make_site(scheduler, ELSEWHERE.format(host="me@login1")), make_sif(), folder)
+    for path in (shims := sorted((folder / "shims").iterdir())):
+        assert path.stat().st_mode & 0o777 == 0o755
+        first, mark, *rest = path.read_text(encoding="utf-8").splitlines()
+        assert (first, mark.split(":")[0].rpartition(" ")[0]) == ("#!/bin/sh", "# written by bindery")
+        assert "\n".join(rest[2:]) + "\n" == shim_lines(path.name, "me@login1")
+    assert [path.name for path in shims] == programs
+    assert f"{folder.name}/shims".replace("'", "'\"'\"'") in (folder / "libexec/enter.sh").read_text(encoding="utf-8")
+
+    here = make_site(scheduler)
+    write_site_files(here, make_sif(), folder)
+    assert list((folder / "shims").iterdir()) == []
+    assert "shims" not in (folder / "libexec/enter.sh").read_text(encoding="utf-8")
+
+
+def test_a_submit_host_that_cannot_be_one(make_site: MakeSite, contents: SifContents, folder: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        render_site_files(make_site("slurm", ELSEWHERE.format(host="-oProxyCommand=id")), contents, folder)
+    fix = "write it like user@login1.example.org"
+    assert str(caught.value) == f"-oProxyCommand=id: cannot be the name of a host\n  fix: {fix}"
 
 
 def test_programs_that_are_gone_are_gone(make_site: MakeSite, make_sif: MakeSif, folder: Path) -> None:
@@ -179,10 +210,10 @@ def test_a_site_that_is_not_filled_in(make_site: MakeSite, contents: SifContents
 
 def test_folders_that_lists_of_paths_cannot_hold(make_site: MakeSite, contents: SifContents) -> None:
     site = make_site("pbs")
-    for name in ("/a:b", "/a,b"):
+    for name in ("/a:b", "/a,b", '/a"b'):
         with pytest.raises(BadInput) as caught:
             render_site_files(site, contents, Path(name))
-        what = "has a colon or a comma, between which lists of paths are split"
+        what = "has a colon, a comma or a double quote, which no list of paths can"
         assert str(caught.value) == f"{name}: {what}\n  fix: use another folder"
     with pytest.raises(BadInput) as caught:
         render_site_files(site, contents, Path("/a\udcff"))

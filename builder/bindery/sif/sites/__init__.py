@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from bindery.sif.sites.findings import SiteFinding
     from bindery.sif.sites.read import list_sites, read_site
     from bindery.sif.sites.resources import job_directives
+    from bindery.sif.sites.shims import QUEUE_PROGRAMS, shim_lines
     from bindery.sif.sites.site import Singularity, Site, site_environ
     from bindery.sif.sites.write import Stale, find_stale, read_origin, write_site_files
 
 __all__ = [
+    "QUEUE_PROGRAMS",
     "CheckOptions",
     "Singularity",
     "Site",
@@ -24,6 +26,7 @@ __all__ = [
     "list_sites",
     "read_origin",
     "read_site",
+    "shim_lines",
     "site_environ",
     "write_site_files",
 ]

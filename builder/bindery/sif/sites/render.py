@@ -21,6 +21,7 @@ from bindery.sif.sites.quoting import (
     variable_names,
 )
 from bindery.sif.sites.resources import job_directives
+from bindery.sif.sites.shims import QUEUE_PROGRAMS, shim_lines
 from bindery.sif.sites.site import site_environ
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
     """Return the files of the site for this SIF, as they must be if they are to lie in ``folder``, sorted by path.
 
     Raises:
-        BadInput: the site has a placeholder left, or a path is one that no shell or Singularity can take.
+        BadInput: the site has a placeholder left, its submit host cannot be one, or a path is one that no shell or
+            Singularity can take.
 
     """
     for key, value in site.placeholders:
@@ -93,6 +95,10 @@ def render_site_files(site: Site, contents: SifContents, folder: Path) -> tuple[
         inside = PurePosixPath(contents.bin_folder, program)
         files.append(render("program.j2", f"bin/{program}", 0o755, program=program))
         files.append(SiteFile(path=PurePosixPath("inside", program), target=str(inside)))
+    if site.submit == "ssh":
+        for program in QUEUE_PROGRAMS[site.scheduler]:
+            lines = shim_lines(program, str(site.submit_host))
+            files.append(render("shim.j2", f"shims/{program}", 0o755, lines=lines))
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -120,8 +126,8 @@ def make_templates() -> Environment:
 
 def _check_path(path: Path) -> None:
     text = str(path)
-    if any(one in text for one in ":,"):
-        raise BadInput("has a colon or a comma, between which lists of paths are split", text, "use another folder")
+    if any(one in text for one in ':,"'):
+        raise BadInput("has a colon, a comma or a double quote, which no list of paths can", text, "use another folder")
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -25,7 +25,7 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 _HEADED = "libexec/enter.sh"
-_OWNED = ("bin", "inside")
+_OWNED = ("bin", "inside", "shims")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +51,8 @@ def write_site_files(site: Site, sif: Path, folder: Path) -> tuple[Path, ...]:
     """Return the paths of the site's files for the SIF, which are now in the folder; those of programs gone are gone.
 
     Raises:
-        BadInput: the site has a placeholder left, the file is no SIF of ours, or a path cannot be used.
+        BadInput: the site has a placeholder left, its submit host cannot be one, the file is no SIF of ours, or a path
+            cannot be used.
         ToolFailed: the disk is full or cannot be written.
 
     """
@@ -61,7 +62,7 @@ def write_site_files(site: Site, sif: Path, folder: Path) -> tuple[Path, ...]:
         _put(place / file.path, file)
     wanted = {place / file.path for file in files}
     with disk_errors(place):
-        for path in [path for owned in _OWNED for path in (place / owned).iterdir() if path not in wanted]:
+        for path in [path for owned in _OWNED for path in (place / owned).glob("*") if path not in wanted]:
             path.unlink()
     return tuple(place / file.path for file in files)
 
