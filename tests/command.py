@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import click
+
+from bindery.cli.main import LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,3 +44,11 @@ def run_bindery(
     )
     assert done.returncode == status, done.stderr + done.stdout
     return done
+
+
+def take_command(words: str) -> None:
+    """Parse what somebody types behind ``bindery``; a command or an option that there is not fails the test."""
+    name, *rest = shlex.split(words)
+    command = LazyGroup("bindery").get_command(click.Context(click.Command("bindery")), name)
+    assert command is not None, name
+    command.make_context(name, rest)

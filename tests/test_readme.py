@@ -1,4 +1,4 @@
-"""The README's table of releases is made from the releases."""
+"""The README's table of releases is made from the releases, and its commands are such as there are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+from tests.command import take_command
+
+from bindery.cli.main import GROUPS
 from bindery.core import read_settings
 from bindery.environments import list_environments, list_releases
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TABLE = re.compile(r"(<!-- releases: [^\n]*-->\n)(.*?)(<!-- end of releases -->)", re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"`bindery ([^`]+)`", README.read_text(encoding="utf-8"))))
 
 
 def describe(environment: Environment) -> list[str]:
@@ -47,3 +52,13 @@ def test_the_table_of_releases_is_what_was_released(*, update_golden: bool) -> N
         README.write_text(text[: found.start(2)] + table() + text[found.end(2) :], encoding="utf-8")
         return
     assert found[2] == table()
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_each_command_is_taken(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpc.sif").touch()
+    if " " in words:
+        take_command(words)
+    else:  # of some only the name is said
+        assert words in {name for names in GROUPS.values() for name in names}

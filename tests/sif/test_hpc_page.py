@@ -6,10 +6,9 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
+from tests.command import take_command
 
-from bindery.cli.main import LazyGroup
 from bindery.core import read_settings
 from bindery.notebooks import collect_notebooks
 
@@ -23,10 +22,7 @@ def test_each_command_is_taken(words: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bundle").mkdir()
     (tmp_path / "hpc.sif").touch()
-    name, *rest = shlex.split(words)
-    command = LazyGroup("bindery").get_command(click.Context(click.Command("bindery")), name)
-    assert command is not None
-    command.make_context(name, rest)
+    take_command(words)
 
 
 def test_there_are_commands_for_every_step() -> None:
