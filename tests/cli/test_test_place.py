@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bindery.cli.test_place import TestPlace, read_place, refuse_places
+from bindery.cli.test_place import TestPlace, read_place, refuse_gateway, refuse_places
 from bindery.core import BadInput, Settings, ToolFailed, WrongUse, read_settings
 from bindery.notebooks.sif_target import open_sif_target
 
@@ -128,3 +128,35 @@ def test_a_sif_needs_a_program_that_runs_it(settings: Settings, tmp_path: Path) 
     assert str(caught.value) == (
         "--sif: neither apptainer nor singularity is on PATH\n  fix: install Apptainer, or load its module"
     )
+
+
+EXCLUDES = "--gateway excludes --scheduler, --site and --sif: each says where workers are"
+SIZE = "--threads and --memory are for workers of ours: the gateway's are in gateway.cluster.options"
+LOGIN = "--gateway takes no user or password: DASK_GATEWAY__AUTH__KWARGS does, where nobody sees them"
+NO_URL = "--gateway {}: this is no URL of a gateway, such as https://gateway.example.org"
+URL = "https://gateway.example.org/services/dask"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "scheduler", "site", "sif", "size", "said"),
+    [
+        (URL, "tls://x", None, None, (None, None), EXCLUDES),
+        (URL, None, "hal", None, (None, None), EXCLUDES),
+        (URL, None, None, Path("x.sif"), (None, None), EXCLUDES),
+        (URL, None, None, None, (2, None), SIZE),
+        ("https://me:secret@gateway.example.org", None, None, None, (None, None), LOGIN),
+        ("gateway.example.org", None, None, None, (None, None), NO_URL.format("gateway.example.org")),
+        ("gateway://x:1/abc", None, None, None, (None, None), NO_URL.format("gateway://x:1/abc")),
+    ],
+)
+def test_what_contradicts_a_gateway_is_refused(
+    gateway: str, scheduler: str | None, site: str | None, sif: Path | None, size: tuple[object, ...], said: str
+) -> None:
+    with pytest.raises(WrongUse) as caught:
+        refuse_gateway(gateway, scheduler, site, sif, size)
+    assert str(caught.value) == said
+
+
+def test_a_gateway_alone_is_fine() -> None:
+    refuse_gateway(URL, None, None, None, (None, None))
+    refuse_gateway(None, "tls://x", "hal", None, (1, "1GB"))

@@ -13,7 +13,7 @@ import click
 
 from bindery.cli.display import make_progress
 from bindery.cli.options import json_option, packages_option, python_option, quiet_option
-from bindery.cli.test_place import read_place, refuse_places
+from bindery.cli.test_place import read_place, refuse_gateway, refuse_places
 from bindery.core import BadInput, BinderyError, Json, Settings, WrongUse, default_store, encode_json, read_settings
 from bindery.core import write_file as write
 
@@ -45,6 +45,7 @@ MOST_JOBS = 4
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of each worker.")
 @click.option("--memory", metavar="SIZE", help="Memory of each worker: 2GiB.")
 @click.option("--scheduler", metavar="ADDRESS", help="Compute on a Dask scheduler that is running already.")
+@click.option("--gateway", metavar="URL", help="Compute on a cluster that a Dask Gateway starts.")
 @click.option("--site", metavar="NAME|FILE", help="Compute on workers that are jobs of this site's queue.")
 @click.option(
     "--sif",
@@ -81,6 +82,7 @@ def command(  # noqa: PLR0913 - one per option
     threads: int | None,
     memory: str | None,
     scheduler: str | None,
+    gateway: str | None,
     site: str | None,
     sif: Path | None,
     jobs: int | None,
@@ -110,6 +112,7 @@ def command(  # noqa: PLR0913 - one per option
     progress, settings = make_progress(quiet=quiet), read_settings(Path.cwd())
     place = read_place(settings, site, sif)
     refuse_places(place, prefix, environment, scheduler, (threads, memory))
+    refuse_gateway(gateway, scheduler, site, sif, (threads, memory))
     collected = collect_notebooks(settings, notebooks)
     refuse_unknown([one for one in collected if isinstance(one, Notebook)], parameters)
     own = settings.test
@@ -123,6 +126,7 @@ def command(  # noqa: PLR0913 - one per option
         timeout_s=timeout,
         parameters=parameters,
         scheduler=scheduler,
+        gateway=gateway,
         site=place.site,
         sif=place.sif,
         scratch=place.scratch,

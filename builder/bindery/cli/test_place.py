@@ -1,4 +1,4 @@
-"""Where ``bindery test`` runs: on this machine, inside a SIF, or with workers that are jobs of a site."""
+"""Where ``bindery test`` runs: on this machine, inside a SIF, or with workers of a site or a gateway."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bindery.core import BadInput, WrongUse, disk_errors
 
@@ -83,6 +84,28 @@ def refuse_places(
         raise WrongUse("--sif and --scheduler exclude each other: the workers are somebody else's")
     if place.is_inside and (prefix is not None or environment is not None):
         raise WrongUse("everything runs inside the SIF: leave --prefix and --environment out")
+
+
+def refuse_gateway(
+    gateway: str | None, scheduler: str | None, site: str | None, sif: Path | None, size: tuple[object, ...]
+) -> None:
+    """Refuse a gateway's URL that is none or holds a secret, and what contradicts a gateway.
+
+    Raises:
+        WrongUse: there is something to refuse; a secret is not repeated.
+
+    """
+    if gateway is None:
+        return
+    if scheduler is not None or site is not None or sif is not None:
+        raise WrongUse("--gateway excludes --scheduler, --site and --sif: each says where workers are")
+    if any(size):
+        raise WrongUse("--threads and --memory are for workers of ours: the gateway's are in gateway.cluster.options")
+    parts = urlsplit(gateway)
+    if parts.username is not None or parts.password is not None:
+        raise WrongUse("--gateway takes no user or password: DASK_GATEWAY__AUTH__KWARGS does, where nobody sees them")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise WrongUse(f"--gateway {gateway}: this is no URL of a gateway, such as https://gateway.example.org")
 
 
 def _open_scratch(site: Site) -> Path:

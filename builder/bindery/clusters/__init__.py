@@ -2,6 +2,7 @@
 
 from bindery.clusters.address import AddressCluster, connect_cluster
 from bindery.clusters.cluster import Cluster
+from bindery.clusters.gateway import GatewayCluster, GatewayWorkers, begin_gateway_cluster
 from bindery.clusters.jobs import JobCluster, JobWorkers, begin_job_cluster
 from bindery.clusters.local import ClusterSize, LocalCluster, begin_cluster, start_cluster
 from bindery.clusters.metrics import ClusterMetrics, MemorySample, TaskSpan
@@ -13,6 +14,8 @@ __all__ = [
     "Cluster",
     "ClusterMetrics",
     "ClusterSize",
+    "GatewayCluster",
+    "GatewayWorkers",
     "JobCluster",
     "JobWorkers",
     "LocalCluster",
@@ -20,6 +23,7 @@ __all__ = [
     "StartingCluster",
     "TaskSpan",
     "begin_cluster",
+    "begin_gateway_cluster",
     "begin_job_cluster",
     "connect_cluster",
     "start_cluster",

@@ -4,7 +4,8 @@ Requests come as JSON, one a line, on stdin; each gets one line of JSON on stdou
 
     {"do": "start", "workers": 2, "threads": 1, "memory": "2GiB", "folder": "/…", "python_path": ["/…"]}
     {"do": "submit", "kind": "slurm", "workers": 2, "options": {…}, "list": ["squeue", …], "cancel": ["scancel", …], …}
-    {"do": "identity"}
+    {"do": "gateway", "address": "https://…", "workers": 2, "client": {…}, "modules": {…}, "folder": "/…", …}
+    {"do": "identity"}                 {"do": "shut", "name": "…", …}
     {"do": "connect", "address": "tls://…"}
     {"do": "scale", "workers": 4}      {"do": "adapt", "minimum": 1, "maximum": 8}
     {"do": "metrics", "client": "…"}   {"do": "evict", "client": "…"}   {"do": "stop"}
@@ -13,6 +14,7 @@ When stdin ends, for whatever reason, or this process is told to end, it cancels
 and so every worker. TLS and everything else that Dask lets its configuration decide comes from DASK_* variables.
 ``submit`` has workers be jobs of a batch queue (``resident_jobs.py``): ``options`` are dask-jobqueue's own, ``list``
 and ``cancel`` are commands that print and cancel the jobs, ``refusals`` is the folder where workers say why they ended.
+``gateway`` has a Dask Gateway start a cluster (``resident_gateway.py``), ``shut`` ends one that is left.
 """
 
 # mypy: ignore-errors
@@ -230,17 +232,21 @@ class Resident:
         self.cluster: LocalCluster | None = None
         self.ledger: Ledger | None = None
         self.jobs = None
+        self.remote = None
 
     def answer(self, request: dict[str, object]) -> object:
         """Do what the request says and return what is to be said of it."""
         verb = request.pop("do")
         first = {"start": self.start, "submit": self.submit, "connect": connect, "identity": read_identity}
+        first |= {"gateway": self.gateway, "shut": shut}
         later = {"scale": self.scale, "adapt": self.adapt, "metrics": self.metrics, "evict": self.evict}
         if verb in first:
             return first[verb](request)
         if verb not in later:
             message = f"there is no request {verb!r}"
             raise RuntimeError(message)
+        if self.remote is not None:
+            return getattr(self.remote, verb)(request)
         if self.cluster is None or self.ledger is None:
             message = f"{verb}: there is no cluster of mine"
             raise RuntimeError(message)
@@ -294,6 +300,11 @@ class Resident:
         self.jobs.start(request["workers"])
         return self.started()
 
+    def gateway(self, request: dict[str, object]) -> dict[str, object]:
+        """Have a gateway start a cluster, and count from now on."""
+        self.remote = load("resident_gateway").Gateway(request)
+        return self.remote.start(Ledger)
+
     def started(self) -> dict[str, object]:
         """Count from now on, and say where the scheduler is."""
         scheduler = self.cluster.scheduler
@@ -318,6 +329,12 @@ def connect(request: dict[str, object]) -> dict[str, object]:
         workers = client.scheduler_info(n_workers=-1)["workers"]
         threads = sum(one["nthreads"] for one in workers.values())
         return {"workers": len(workers), "threads": threads}
+
+
+def shut(request: dict[str, object]) -> None:
+    """End a gateway's cluster that somebody else has left."""
+    gateway = load("resident_gateway")
+    gateway.shut_down(gateway.Gateway(request).gateway, str(request["name"]))
 
 
 def read_identity(request: dict[str, object]) -> object:
@@ -349,9 +366,10 @@ def read_requests(resident: Resident) -> Iterator[dict[str, object]]:
 
 
 def end_group(resident: Resident) -> None:
-    """Cancel the jobs, if there are any, and kill this process and every process that it started."""
-    if resident.jobs is not None:
-        resident.jobs.cancel()
+    """Cancel the jobs, end the gateway's cluster, and kill this process and every process that it started."""
+    for one in (resident.jobs, resident.remote):
+        if one is not None:
+            one.cancel()
     os.killpg(0, signal.SIGKILL)
 
 

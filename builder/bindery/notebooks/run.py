@@ -12,7 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bindery.clusters import ClusterSize, JobWorkers, begin_cluster, begin_job_cluster, connect_cluster
+from bindery.clusters import (
+    ClusterSize,
+    GatewayWorkers,
+    JobWorkers,
+    begin_cluster,
+    begin_gateway_cluster,
+    begin_job_cluster,
+    connect_cluster,
+)
 from bindery.core import disk_errors, encode_json, write_file
 from bindery.notebooks.assemble import (
     assemble_result,
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from bindery.clusters import Cluster, JobCluster, LocalCluster, StartingCluster
+    from bindery.clusters import Cluster, GatewayCluster, JobCluster, LocalCluster, StartingCluster
     from bindery.core import Json, Progress, Settings
     from bindery.notebooks.collect import UnreadableNotebook
     from bindery.notebooks.observer import Observer
@@ -49,8 +57,8 @@ MODULES = "data"  # the folder beside the notebooks whose modules make their inp
 class RunOptions:
     """How notebooks are run. None as a limit: what ``bindery.toml`` says of each. ``scheduler`` replaces a cluster.
 
-    On a ``site``, workers are jobs, in ``sif`` if there is one, else in the target's prefix; what is temporary is then
-    made in ``scratch``, which all nodes see.
+    ``gateway`` is the URL of a Dask Gateway that starts one. On a ``site``, workers are jobs, in ``sif`` if there is
+    one, else in the target's prefix; what is temporary is then made in ``scratch``, which all nodes see.
     """
 
     size: ClusterSize
@@ -58,6 +66,7 @@ class RunOptions:
     timeout_s: float | None = None
     parameters: Mapping[str, Json] = field(default_factory=dict)
     scheduler: str | None = None
+    gateway: str | None = None
     site: Site | None = None
     sif: Path | None = None
     scratch: Path | None = None
@@ -139,7 +148,7 @@ class _Run:
         self._sessions: set[Session] = set()
         self._guard = threading.Lock()
         self._stopping = False
-        self._starting: StartingCluster[LocalCluster | JobCluster] | None = None
+        self._starting: StartingCluster[LocalCluster | JobCluster | GatewayCluster] | None = None
         self._cluster: Cluster | None = None
         self._pool = ThreadPoolExecutor(max_workers=max(2, options.jobs), thread_name_prefix="bindery")
 
@@ -204,6 +213,15 @@ class _Run:
             digest = self._target.lock_digest
             self._starting = begin_job_cluster(
                 python, environ, jobs, lock_digest=digest, folder=folder, python_path=modules
+            )
+        elif options.gateway is not None:
+            # The user's own home and variables say who asks; notebooks see neither.
+            asking = {**self._target.environ, "TMPDIR": environ["TMPDIR"]}
+            workers = GatewayWorkers(url=options.gateway, workers=options.size.workers, environ=asking)
+            self._progress.say(f"asking for {workers}")
+            digest = self._target.lock_digest
+            self._starting = begin_gateway_cluster(
+                python, environ, workers, lock_digest=digest, folder=folder, python_path=modules
             )
         else:
             self._starting = begin_cluster(python, environ, size=options.size, folder=folder, python_path=modules)
