@@ -141,6 +141,22 @@ def test_what_is_not_as_the_client_is_refused_and_shut_down(
     assert set(gateway.clusters()) == before
 
 
+def test_a_worker_that_comes_later_and_differs_is_refused(
+    gateway: DaskGateway, base_environ: dict[str, str], modules: Path, tmp_path: Path
+) -> None:
+    with begin(gateway, base_environ, tmp_path / "c", modules, kind="changing").finish() as running:
+        (gateway.folder / "changed").touch()
+        running.scale(2)
+        with pytest.raises(CheckFailed) as caught:
+            wait_until(lambda: running.metrics("client") is None, gateway)
+        assert ": this worker is not what the client is:\n  one-more 1.5, the client has none\n" in str(caught.value)
+        # It takes no task: the other one computes them all.
+        words = [gateway.python, "-c", CLIENT.format(folder=str(modules))]
+        environ = {**base_environ, **running.environ}
+        done = subprocess.run(words, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.stdout == f"{running.address} 552\n", done.stderr
+
+
 def test_a_cluster_that_fails_is_an_error(gateway: DaskGateway, base_environ: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ToolFailed) as caught:
         begin(gateway, base_environ, tmp_path / "c", kind="broken").finish()

@@ -1,7 +1,7 @@
 """What ``dask-gateway-server`` is told; it runs this file, and gives it ``c``.
 
 A cluster's option ``kind`` says what is wrong with it: its scheduler ends at once, or a process of it has one more
-package than the gateway's own environment.
+package than the gateway's own environment. Workers that are ``changing`` have it once there is a file ``changed``.
 """
 # ruff: noqa: ANN001, ANN201, F821
 # mypy: ignore-errors
@@ -16,6 +16,8 @@ FOLDER, PREFIX, PORT = (
     Path(os.environ["GATEWAY_PREFIX"]),
     os.environ["GATEWAY_PORT"],
 )
+KINDS = ["sound", "broken", "other-scheduler", "other-worker", "changing"]
+CHANGING = '[ ! -e "$0/changed" ] || export PYTHONPATH="$0/more"; exec "$@"'
 
 
 def choose(options):
@@ -27,6 +29,7 @@ def choose(options):
         "broken": {"scheduler_cmd": ["false"]},
         "other-scheduler": {"scheduler_cmd": [*other, *scheduler]},
         "other-worker": {"worker_cmd": [*other, *worker]},
+        "changing": {"worker_cmd": ["/bin/sh", "-c", CHANGING, str(FOLDER), *worker]},
     }[options.kind]
 
 
@@ -36,9 +39,7 @@ c.SimpleAuthenticator.password = os.environ["GATEWAY_PASSWORD"]
 c.Proxy.address = f"127.0.0.1:{PORT}"
 c.UnsafeLocalBackend.clusters_directory = str(FOLDER / "clusters")
 c.UnsafeLocalBackend.cluster_status_period = 3
-c.Backend.cluster_options = Options(
-    Select("kind", ["sound", "broken", "other-scheduler", "other-worker"]), handler=choose
-)
+c.Backend.cluster_options = Options(Select("kind", KINDS), handler=choose)
 c.ClusterConfig.scheduler_cmd = [str(PREFIX / "bin" / "dask-scheduler")]
 c.ClusterConfig.worker_cmd = [str(PREFIX / "bin" / "dask-worker")]
 c.ClusterConfig.worker_memory = "1 G"
