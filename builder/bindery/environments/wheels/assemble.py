@@ -24,7 +24,7 @@ from bindery.environments.wheels.wheel import open_wheel, read_metadata
 from bindery.environments.wheels.workers import core_count, map_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from packaging.requirements import Requirement
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from bindery.environments.wheels.archive import CondaPackage
     from bindery.environments.wheels.pins import Pin
 
+SMALL_BYTES = 1_000_000
+"""Of wheels that are converted sooner than other processes are started."""
 _GLIBC = re.compile(r"__glibc >=(\d+)\.(\d+)")
 
 
@@ -63,7 +65,7 @@ def assemble_channel(  # noqa: PLR0913 - a channel is made of all of these
     conversions, metapackages = plan_conversions(pins, Target(python_version=python_version), store)
     folders = [*sorted(path for path in python.iterdir() if path.is_dir())]
     with progress.task("convert wheels", sum(item.size_bytes for item in conversions), "bytes") as task:
-        for conversion, converted in map_processes(convert_wheel, conversions, core_count()):
+        for conversion, converted in convert_all(conversions):
             folders.append(converted)
             task.advance(conversion.size_bytes)
     for package in metapackages:
@@ -71,6 +73,27 @@ def assemble_channel(  # noqa: PLR0913 - a channel is made of all of these
         write_package(made, package, ())
         folders.append(made)
     _index(work, folders, python_version)
+
+
+def convert_all(conversions: Sequence[Conversion]) -> Iterator[tuple[Conversion, Path]]:
+    """Yield each with the folder that holds its package and its record, which is made if it was not there.
+
+    Raises:
+        BadInput: a wheel is not one.
+        ToolFailed: a process that converts failed, or the disk is full or cannot be written.
+
+    """
+    missing = []
+    for conversion in conversions:
+        folder = conversion.folder
+        if folder.exists():
+            yield conversion, folder
+        else:
+            missing.append(conversion)
+    if sum(conversion.size_bytes for conversion in missing) > SMALL_BYTES:
+        yield from map_processes(convert_wheel, missing, core_count())
+    else:
+        yield from ((conversion, convert_wheel(conversion)) for conversion in missing)
 
 
 def plan_conversions(pins: Sequence[Pin], target: Target, store: Store) -> tuple[list[Conversion], list[CondaPackage]]:

@@ -53,6 +53,11 @@ class Conversion:
         """The name of the package in the store."""
         return digest_bytes(encode_json([FORMAT, str(self.digest), list(self.depends), self.target.minor])).hex
 
+    @property
+    def folder(self) -> Path:
+        """Where the store keeps the package, or would."""
+        return self.store.path(KIND, self.key)
+
 
 def convert_wheel(conversion: Conversion) -> Path:
     """Return the folder that holds the wheel's package and its record, made if it was not there.
