@@ -8,6 +8,7 @@ that it had then.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 from contextlib import suppress
@@ -69,7 +70,7 @@ def take_bytecode(
             continue
         for number, ((path, source), digest) in enumerate(zip(package.paths, digests, strict=True)):
             if digest:
-                _link(folder / str(number), root / path)
+                _link(f"{folder}/{number}", f"{root}/{path}")
             else:
                 uncompiled.add(source)
         done.add(package.package)
@@ -90,9 +91,9 @@ def keep_bytecode(packages: Collection[PackageBytecode], root: Path, store: Stor
             digests = []
             for number, (path, _) in enumerate(package.paths):
                 is_there = (root / path).is_file()
-                digests.append(_digest(root / path) if is_there else "")
+                digests.append(_digest(f"{root}/{path}") if is_there else "")
                 if is_there:
-                    _link(root / path, work / str(number))
+                    _link(f"{root}/{path}", f"{work}/{number}")
             text = "\n".join(digests)
             (work / _LIST).write_text(f"{digest_bytes(text.encode())}\n{text}")
 
@@ -111,20 +112,26 @@ def _read_sound(folder: Path, count: int) -> list[str] | None:
         digests = text.split("\n")
         is_whole = digest == str(digest_bytes(text.encode())) and len(digests) == count
         is_sound = is_whole and all(
-            not kept or _digest(folder / str(number)) == kept for number, kept in enumerate(digests)
+            not kept or _digest(f"{folder}/{number}") == kept for number, kept in enumerate(digests)
         )
     except (OSError, ValueError):
         return None
     return digests if is_sound else None
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes(), usedforsecurity=False).hexdigest()
+# Paths are text here: for thousands of small files, a Path for each would take longer than what is done with it.
 
 
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(exist_ok=True)
-    target.unlink(missing_ok=True)
+def _digest(path: str) -> str:
+    with io.FileIO(path) as stream:
+        return hashlib.sha256(stream.readall(), usedforsecurity=False).hexdigest()
+
+
+def _link(source: str, target: str) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(os.path.dirname(target))  # noqa: PTH102, PTH120
+    with suppress(FileNotFoundError):
+        os.unlink(target)  # noqa: PTH108
     try:
         os.link(source, target)
     except OSError:  # a file system without hard links, or one that has no more of them

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bindery.core import BadInput, digest_bytes, digest_file, encode_json, parse_digest, parse_json
@@ -13,6 +13,7 @@ from bindery.prefixes.tree import PLAIN, Expected, ExpectedBytecode, ExpectedFil
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bindery.core import Digest, Json
     from bindery.prefixes.making import MadeTree
@@ -95,7 +96,7 @@ def list_entries(made: MadeTree, root: Path) -> LinkedEntries:
     fields: list[str] = []
     for path, expected in sorted(made.tree.entries.items()):
         place = f"{root}/{path}"  # tens of thousands: a Path for each would take longer than to ask for it
-        if not isinstance(expected, ExpectedBytecode) or Path(place).is_file():
+        if not isinstance(expected, ExpectedBytecode) or os.path.isfile(place):  # noqa: PTH113
             status = os.lstat(place)
             sha256, mode, target = _describe(expected, place)
             fields += [
@@ -111,7 +112,8 @@ def _describe(expected: Expected, place: str) -> tuple[str, int, str]:
         case ExpectedFile():
             return expected.sha256, expected.mode, ""
         case ExpectedBytecode():
-            return digest_file(Path(place)).hex, PLAIN, ""
+            with io.FileIO(place) as stream:
+                return digest_bytes(stream.readall()).hex, PLAIN, ""
 
 
 def find_damage(entries: LinkedEntries, root: Path) -> tuple[str, ...]:
