@@ -178,6 +178,9 @@ class Jobs:
     def replace(self, names: Iterable[str]) -> None:
         """Take the jobs out of the cluster's plan. On the cluster's own loop."""
         for name in names:
+            # While the name is in the plan, this moves the count of names on. A new job of the old name would not be
+            # submitted: Dask still has that job, and forgets it only when a worker leaves that is called as its job.
+            self.cluster.new_worker_spec()
             self.cluster.worker_spec.pop(name, None)
         if self.target:
             self.cluster.scale(self.target)
