@@ -14,24 +14,17 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.clusters.login_host import open_host
 from tests.conftest import ROOT, find_python
-from tests.testbed.sshd import run_sshd
-
-from bindery.clusters import write_shims
-from bindery.clusters.job_script import sif_python
-from bindery.sif.sites import read_site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.testbed.apptainer import Apptainer
     from tests.testbed.slurm import Slurm
-    from tests.testbed.sshd import Sshd
-    from tests.testbed.users import User
 
     from bindery.core import Store
 
 pytestmark = pytest.mark.testbed
-LIMIT_S = 900
+LIMIT_S = 240
 SITE = """\
 scheduler: slurm
 cores: 1
@@ -134,10 +127,17 @@ def places(
 
 
 @pytest.fixture(scope="module")
-def waves(places: Places) -> Places:
-    """Return the places, once the notebook's outputs on this machine are its references."""
-    accepted = places.test("waves", *places.prefix, "--update")
+def waves(places: Places, hpc_sif: Path) -> Places:
+    """Return the places, once the notebook's outputs inside the SIF are its references; all of it is on this machine.
+
+    So a kernel in the prefix, with workers in the SIF, is compared with a kernel in the SIF.
+    """
+    accepted = places.test("waves", "--sif", hpc_sif, "--update")
     assert accepted.returncode == 0, accepted.stderr
+    assert "cluster: 2 workers, 1 thread each, 2GiB each, on this machine" in accepted.stderr
+    results = json.loads((places.project / "report" / "results.json").read_text())
+    assert (results["environment"], results["packages"]) == ("hpc", "wheels")
+    assert results["lock_digest"].startswith("sha256:")
     return places
 
 
@@ -148,15 +148,6 @@ def test_a_notebook_gives_the_same_with_slurm_workers_in_the_sif(waves: Places, 
     assert "1 notebook, 5 cells: all as referenced" in jobs.stderr
     assert list((waves.project / "scratch").iterdir()) == []
     wait_for_none(slurm)
-
-
-def test_a_notebook_gives_the_same_inside_the_sif(waves: Places, hpc_sif: Path) -> None:
-    inside = waves.test("waves", "--sif", hpc_sif)
-    assert inside.returncode == 0, inside.stderr
-    assert "cluster: 2 workers, 1 thread each, 2GiB each, on this machine" in inside.stderr
-    results = json.loads((waves.project / "report" / "results.json").read_text())
-    assert (results["environment"], results["packages"]) == ("hpc", "wheels")
-    assert results["lock_digest"].startswith("sha256:")
 
 
 def test_inside_the_sif_jobs_are_submitted_elsewhere(
@@ -219,42 +210,6 @@ def test_the_widget_scales_by_hand_and_by_load(places: Places, slurm: Slurm, hpc
     link = "/user/ann/proxy/8787/status"
     assert said.stdout == f"{link} {link}\n2 24\n3 1\n", said.stderr
     wait_for_none(slurm)
-
-
-def test_the_widget_works_inside_the_sif_by_ssh(
-    places: Places, slurm: Slurm, apptainer: Apptainer, hpc_sif: Path, tester: User
-) -> None:
-    site = read_site("there", places.project)
-    with run_sshd(tester, environ=slurm.environ) as sshd:
-        command = give_key(sshd, tester)
-        shims = write_shims(tester.home / "shims", "submit")
-        inside = 'PATH=$1:$PATH; shift; exec python "$@"'
-        words = [
-            "/bin/sh",
-            "-c",
-            inside,
-            "sh",
-            shims,
-            "-c",
-            WIDGET,
-            sif_python(site, hpc_sif, [tester.home]),
-            tester.home,
-        ]
-        said = apptainer.run("exec", hpc_sif, *words, user=tester, env={"BINDERY_SSH": command}, check=False)
-    assert said.stdout == "/proxy/8787/status /proxy/8787/status\n2 24\n3 1\n", said.stderr
-    wait_for_none(slurm)
-
-
-def give_key(sshd: Sshd, user: User) -> str:
-    """Let the user log in as itself, and return the ssh that does it."""
-    folder = user.home / "keys"
-    folder.mkdir()
-    for name in ("client_key", "known_hosts"):
-        shutil.copy(sshd.folder / name, folder / name)
-    (folder / "config").write_text(sshd.config.read_text().replace(str(sshd.folder), str(folder)))
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, user.uid, user.gid)
-    return f"ssh -F {folder / 'config'}"
 
 
 def wait_for_none(slurm: Slurm) -> None:
