@@ -96,7 +96,7 @@ def test_the_queue_s_programs_are_written_where_jobs_are_submitted_elsewhere(
     here = make_site(scheduler)
     write_site_files(here, make_sif(), folder)
     assert list((folder / "shims").iterdir()) == []
-    assert "shims" not in (folder / "libexec/enter.sh").read_text(encoding="utf-8")
+    assert "PREPEND_PATH" not in (folder / "libexec/enter.sh").read_text(encoding="utf-8")
 
 
 def test_a_submit_host_that_cannot_be_one(make_site: MakeSite, contents: SifContents, folder: Path) -> None:
