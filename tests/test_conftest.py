@@ -36,7 +36,14 @@ def run_pytest(
     (tests / "test_one.py").write_text(MODULE.format(decorator=decorator, body=body), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, tests, *words],
-        env={"CI": ci, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(HERE.parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            "CI": ci,
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(HERE.parent),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            # Else it would close the folder of all runs, into which other users look in tests beside this one.
+            "PYTEST_DEBUG_TEMPROOT": str(folder),
+        },
         cwd=folder,
         capture_output=True,
         text=True,

@@ -57,10 +57,14 @@ def command(folder: Path, *words: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), "-n", "2", *words]
 
 
-def environ() -> dict[str, str]:
-    """Return variables in which the tests' own modules are found, without what a worker is told."""
+def environ(folder: Path) -> dict[str, str]:
+    """Return variables in which the tests' own modules are found, without what a worker is told.
+
+    Temporary folders are below ``folder``: a run closes the one that all runs share, and tests beside it need it open.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CI"))}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    ours = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DEBUG_TEMPROOT": str(folder)}
+    return {**kept, **ours}
 
 
 def run_shared(folder: Path, *files: str) -> list[tuple[str, str]]:
@@ -70,7 +74,7 @@ def run_shared(folder: Path, *files: str) -> list[tuple[str, str]]:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(TWO, encoding="utf-8")
     words = command(folder, "--import-mode=importlib", *sorted({file.split("/")[0] for file in files}))
-    done = subprocess.run(words, env=environ(), cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=environ(folder), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     lines = [line.split() for line in (folder / "note").read_text(encoding="utf-8").splitlines()]
     return [(process, test.partition("::")[0]) for process, test in lines]
@@ -119,7 +123,7 @@ def test_an_interruption_ends_all_processes_in_order(tmp_path: Path, *, whole_gr
     (tmp_path / "test_slow.py").write_text(SLOW, encoding="utf-8")
     words = command(tmp_path, str(tmp_path))
     with subprocess.Popen(
-        words, env=environ(), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        words, env=environ(tmp_path), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         while len(list(tmp_path.glob("there-*"))) < 2:
             assert process.poll() is None

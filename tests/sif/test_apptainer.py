@@ -88,7 +88,7 @@ def test_it_signs_and_verifies(apptainer: Apptainer, sif: Path, user: User | Non
     shutil.copyfile(sif, own)
     if user is not None:
         shutil.chown(own, user.uid, user.gid)
-    environ = make_key(apptainer, home / "keys", user)
+    environ = make_key(apptainer, home / "signing", user)
     refused = apptainer.run("verify", "--local", own, user=user, env=environ, check=False)
     assert refused.returncode != 0
     apptainer.run("sign", own, user=user, env=environ)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.testbed.confined import open_folder
 
 from bindery.core import BadInput, ToolFailed
 from bindery.images.base.mmdebstrap import DebianRecipe, debian_archive, tool_version
@@ -25,6 +26,7 @@ RECIPE = DebianRecipe(suite="bookworm", arch="amd64")
 KEPT = "see that apt-get update works here, or give a base that was kept: --base oci:FOLDER"
 MAKE = """
 import os
+import pwd
 from bindery.images.base.mmdebstrap import DebianRecipe, debian_archive
 with debian_archive(DebianRecipe(suite="bookworm", arch="amd64"), os.environ):
     pass
@@ -32,15 +34,16 @@ with debian_archive(DebianRecipe(suite="bookworm", arch="amd64"), os.environ):
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder for temporary files that users of all kinds may enter, empty before the test."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    for one in (folder, *folder.parents[:-1]):
-        if one.owner() == pwd.getpwuid(os.geteuid()).pw_name:
-            one.chmod(one.stat().st_mode | 0o011)
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder for temporary files that users of all kinds may enter, empty before the test.
+
+    It is not pytest's: each run of pytest closes the folder that all runs of a user share.
+    """
+    with open_folder("mmdebstrap") as place:
+        folder = place / "temporary"
+        folder.mkdir(mode=0o755)
+        monkeypatch.setenv("TMPDIR", str(folder))
+        yield folder
 
 
 def make(recipe: DebianRecipe) -> None:
