@@ -32,6 +32,17 @@ with debian_archive(DebianRecipe(suite="bookworm", arch="amd64"), os.environ):
     pass
 """
 
+OUTLIVE = """
+import ctypes, os, subprocess, sys
+from contextlib import suppress
+set_child_subreaper = 36  # prctl(2): orphans among our descendants become our children
+ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+print(subprocess.Popen([sys.executable, "-c", sys.argv[1]]).pid, flush=True)
+with suppress(ChildProcessError):
+    while True:
+        os.wait()
+"""
+
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -95,11 +106,14 @@ def test_a_full_disk_is_called_by_its_name(small_disk: Path) -> None:
 
 def interrupt_in_the_middle(temporary: Path, number: signal.Signals) -> None:
     """Start to make a Debian, and send the signal when there is half of one; return when nothing runs any more."""
-    with subprocess.Popen([sys.executable, "-c", MAKE], stderr=subprocess.PIPE) as process:
+    words = [sys.executable, "-c", OUTLIVE, MAKE]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        maker = int(process.stdout.readline())
         wait_for(lambda: any(temporary.glob("*/mmdebstrap.*/usr")))
-        process.send_signal(number)
-        process.communicate()
-    wait_for(lambda: str(temporary) not in running_commands())
+        os.kill(maker, number)
+        process.wait()
+    assert str(temporary) not in running_commands()
     assert str(temporary) not in Path("/proc/mounts").read_text(encoding="utf-8")
 
 

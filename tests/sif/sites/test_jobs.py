@@ -121,7 +121,7 @@ def test_jupyter_answers_where_the_job_says(slurm: Slurm, hpc_sif: Path, apptain
     log = tester.home / "jupyter.log"
     slurm.run("sbatch", f"--output={log}", folder / "jobs/jupyter.sh", user=tester)
     address = wait_for(log, r"http://127\.0\.0\.1:\d+/\S*token=\S+")
-    assert "ssh " in log.read_text(encoding="utf-8")
+    wait_for(log, r"ssh -N -L \d+:")  # Jupyter's own lines may come before ours
     end_s = time.monotonic() + LIMIT_S
     while True:
         try:
