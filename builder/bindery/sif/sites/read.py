@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bindery.core import BadInput, digest_bytes
-from bindery.sif.sites.site import Scheduler, Singularity, Site, SubmitFrom
+from bindery.sif.sites.site import Singularity, Site, SiteKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ FOLDER = "binder/sites"
 _Plain: TypeAlias = "str | list[_Plain] | dict[str, _Plain] | None"
 _Fault: TypeAlias = "tuple[tuple[str, ...], str, str]"
 """Keys, what is wrong there, and the fix."""
-_AtLeastOne = Annotated[int, Field(ge=1)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEMORY = re.compile(r"[1-9][0-9]*(?:\.[0-9]+)? ?(?:[kMGT]B|[KMGT]iB)")
@@ -40,32 +39,7 @@ _MUST_BE = {  # pydantic's types of errors, in the words of people who write YAM
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Document:
-    """The keys of a file, in the order in which they are listed for people."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
-    scheduler: Scheduler
-    cores: _AtLeastOne
-    memory: str
-    walltime: str
-    scratch: str
-    title: str = ""
-    queue: str | None = None
-    account: str | None = None
-    processes: _AtLeastOne = 1
-    interface: str | None = None
-    local_directory: str = "$TMPDIR"
-    binds: tuple[str, ...] = ()
-    singularity: Singularity = field(default_factory=Singularity)
-    environ: dict[str, str] = field(default_factory=dict)
-    submit: SubmitFrom = "host"
-    submit_host: str | None = None
-    directives: tuple[str, ...] = ()
-    no_proxy: tuple[str, ...] = ()
-
-
-KEYS = tuple(one.name for one in fields(_Document))
+KEYS = tuple(one.name for one in fields(SiteKeys))
 SINGULARITY_KEYS = tuple(one.name for one in fields(Singularity))
 
 
@@ -149,9 +123,9 @@ def _plain(node: yaml.Node, keys: tuple[str, ...], lines: dict[tuple[str, ...], 
     return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
 
 
-def _validate(table: _Plain, lines: Mapping[tuple[str, ...], int], path: Path) -> _Document:
+def _validate(table: _Plain, lines: Mapping[tuple[str, ...], int], path: Path) -> SiteKeys:
     try:
-        return TypeAdapter(_Document).validate_python(table)
+        return TypeAdapter(SiteKeys).validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         keys = tuple(str(key) for key in first["loc"])
@@ -171,13 +145,13 @@ def _validate(table: _Plain, lines: Mapping[tuple[str, ...], int], path: Path) -
                 raise BadInput(f"{key} {_MUST_BE.get(kind, first['msg'])}", where, _CORRECT) from error
 
 
-def _check(site: _Document, lines: Mapping[tuple[str, ...], int], path: Path) -> None:
+def _check(site: SiteKeys, lines: Mapping[tuple[str, ...], int], path: Path) -> None:
     """Refuse what has the right type and cannot be right."""
     for keys, what, fix in (*_wrong_numbers(site), *_wrong_texts(site)):
         raise BadInput(f"{'.'.join(keys)} {what}", _where(path, lines, keys), fix)
 
 
-def _wrong_numbers(site: _Document) -> Iterator[_Fault]:
+def _wrong_numbers(site: SiteKeys) -> Iterator[_Fault]:
     if not _MEMORY.fullmatch(site.memory):
         yield ("memory",), f"is {site.memory!r}, which is no amount of memory", "write it like 120GB or 64GiB"
     if not _WALLTIME.fullmatch(site.walltime):
@@ -186,7 +160,7 @@ def _wrong_numbers(site: _Document) -> Iterator[_Fault]:
         yield ("processes",), f"is {site.processes}, more than the {site.cores} cores", "give each process a core"
 
 
-def _wrong_texts(site: _Document) -> Iterator[_Fault]:
+def _wrong_texts(site: SiteKeys) -> Iterator[_Fault]:
     if site.submit == "ssh" and not site.submit_host:
         yield ("submit",), "is ssh, and submit_host is missing", "add a line submit_host: NAME"
     for index, directive in enumerate(site.directives):
@@ -200,7 +174,7 @@ def _wrong_texts(site: _Document) -> Iterator[_Fault]:
             yield key, "must be one line of text, without space around it", "leave the key out, or give it a value"
 
 
-def _one_liners(site: _Document) -> list[tuple[tuple[str, ...], str]]:
+def _one_liners(site: SiteKeys) -> list[tuple[tuple[str, ...], str]]:
     """Return what becomes part of a line that a scheduler reads, or of a path."""
     named: Sequence[tuple[str, str | None]] = (
         ("queue", site.queue),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 Scheduler: TypeAlias = Literal["slurm", "pbs"]
 SubmitFrom: TypeAlias = Literal["host", "ssh"]
+AtLeastOne: TypeAlias = Annotated[int, Field(ge=1)]
 
 DEFAULT_ENVIRON = {
     # Parallel file systems seldom have the locks that HDF5 asks for, and then no file can be opened.
@@ -42,8 +45,8 @@ class Singularity:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
-    """A site, as its file describes it; ``path`` is that file and ``digest`` is of its bytes.
+class SiteKeys:
+    """The keys of a site's file, in the order in which they are listed for people.
 
     ``cores``, ``memory`` and ``walltime`` are of one job, ``processes`` are the workers in it. In folders, binds and
     ``environ``, ``$NAME`` and ``${NAME}`` stand for variables of the node where they are used, and nothing else is
@@ -51,18 +54,16 @@ class Site:
     ``#SBATCH`` or ``#PBS`` in further lines.
     """
 
-    name: str
-    path: Path
-    digest: Digest
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
     scheduler: Scheduler
-    cores: int
+    cores: AtLeastOne
     memory: str
     walltime: str
     scratch: str
     title: str = ""
     queue: str | None = None
     account: str | None = None
-    processes: int = 1
+    processes: AtLeastOne = 1
     interface: str | None = None
     local_directory: str = "$TMPDIR"
     binds: tuple[str, ...] = ()
@@ -72,6 +73,15 @@ class Site:
     submit_host: str | None = None
     directives: tuple[str, ...] = ()
     no_proxy: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site(SiteKeys):
+    """A site, as its file describes it; ``path`` is that file and ``digest`` is of its bytes."""
+
+    name: str
+    path: Path
+    digest: Digest
 
     @property
     def placeholders(self) -> tuple[tuple[str, str], ...]:
